@@ -23,15 +23,15 @@ HEAD = ("recording", "imported", "tasks", *(f"{policy}: mean s (in time)" for po
 SAME, OTHER = "the same", "differs"
 
 
-def told(*words: str) -> str:
+def printed(*words: str) -> str:
     """What a verb prints; whoever calls it sees why it failed."""
     return subprocess.run([sys.executable, "-m", "testbed", *words], check=True, text=True, capture_output=True).stdout
 
 
 def summary(*words: str) -> dict[str, Any]:
     """The summary of a run."""
-    found: dict[str, Any] = json.loads(told(*words, "--json"))
-    return found
+    figures: dict[str, Any] = json.loads(printed(*words, "--json"))
+    return figures
 
 
 def played(where: Sequence[str], folder: Path) -> list[str]:
@@ -48,7 +48,7 @@ def played(where: Sequence[str], folder: Path) -> list[str]:
 
 def imported(kind: str, files: Sequence[Path], out: Path, *words: str) -> str:
     """The last line that ``import`` prints of ``files``."""
-    told("import", kind, *map(str, files), "-o", str(out), *words)
+    printed("import", kind, *map(str, files), "-o", str(out), *words)
     return f"{sum(file.stat().st_size for file in files) / MB:.2f} MB"
 
 
@@ -78,17 +78,17 @@ def places(sites: Path, users: Path, folder: Path) -> list[str]:
 
 def rows(root: Path) -> list[list[str]]:
     """A row for each recording below ``root``."""
-    found = []
+    figures = []
     for file in sorted(root.glob("azure-llm/*.csv")):
         with tempfile.TemporaryDirectory(prefix="recordings-") as folder:
-            found.append(azure(file, Path(folder)))
+            figures.append(azure(file, Path(folder)))
     for file in sorted(one for pattern in LINKS for one in root.glob(pattern)):
         with tempfile.TemporaryDirectory(prefix="recordings-") as folder:
-            found.append(link(file, Path(folder)))
+            figures.append(link(file, Path(folder)))
     with tempfile.TemporaryDirectory(prefix="recordings-") as folder:
         sites, users = sorted(root.glob("eua/*.csv"))
-        found.append(places(sites, users, Path(folder)))
-    return found
+        figures.append(places(sites, users, Path(folder)))
+    return figures
 
 
 def main() -> None:
@@ -98,8 +98,8 @@ def main() -> None:
     parser.add_argument("--write", type=Path, metavar="FILE", help="put the table into this page, between its marks")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
-    found = rows(args.folder.resolve())
-    report(args, [dict(zip(HEAD, row, strict=True)) for row in found], table(HEAD, found), "recordings")
+    figures = rows(args.folder.resolve())
+    report(args, [dict(zip(HEAD, row, strict=True)) for row in figures], table(HEAD, figures), "recordings")
 
 
 if __name__ == "__main__":

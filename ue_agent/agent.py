@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import partial
+from itertools import chain
 
 from testbed.model.cuts import is_known_cut, open_ns
 from testbed.model.delay import FOREVER_NS
@@ -239,10 +240,8 @@ class Agent:
     def _generates(self, tasks: Sequence[Task]) -> list[Wake]:
         """Its tasks are others from some instant to come on."""
         before, self._tasks = self._tasks, generation.own(tasks, self._from_ns)
-        if not self._asks_at_once:
-            return []
-        self._by_number = {task.number: task for task in self._tasks}
-        return generation.arises_anew(before, self._tasks)
+        self._by_number = {task.number: task for task in self._tasks} if self._asks_at_once else {}
+        return generation.arises_anew(before, self._tasks) if self._asks_at_once else []
 
     def _is_posthumous(self, result: Result) -> bool:
         """Whether it ends no earlier than the life of the ES that should have sent it."""
@@ -303,19 +302,15 @@ class Agent:
         self._lives.take(lost)
         if lost.name == CONTROLLER:
             return self._without_controller(now_ns, lost.incarnation)
-        actions: list[Action] = []
-        for flight in list(self._flights.values()):
-            if flight.start_ns < 0 and flight.is_with(lost.name, lost.incarnation, self._es):
-                actions += self._recover(flight, now_ns, lost.died_ns)
-        return actions
+        flights = (flight for flight in self._flights.values() if flight.start_ns < 0)
+        held = [flight for flight in flights if flight.is_with(lost.name, lost.incarnation, self._es)]
+        return [*chain.from_iterable(self._recover(flight, now_ns, lost.died_ns) for flight in held)]
 
     def _without_controller(self, now_ns: int, incarnation: int) -> list[Action]:
         """Nobody will answer what was asked of that incarnation of the controller."""
-        actions: list[Action] = []
-        for slot, (ask, asked) in list(self._pending.items()):
-            if asked <= incarnation:
-                actions += self._fall_back(slot, max(0, now_ns - ask.at_ns), "controller lost")
-        return actions
+        late = [(slot, ask) for slot, (ask, asked) in self._pending.items() if asked <= incarnation]
+        answers = (self._fall_back(slot, max(0, now_ns - ask.at_ns), "controller lost") for slot, ask in late)
+        return [*chain.from_iterable(answers)]
 
     def _recover(self, flight: Flight, now_ns: int, died_ns: int) -> list[Action]:
         """The ES that held the task died at ``died_ns``, which is known now: back into the local queue, as of its

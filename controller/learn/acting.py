@@ -6,7 +6,7 @@ Features come from `testbed.twin.observe`; the same functions of the model give 
 from typing import Any, NamedTuple
 
 from controller.learn import region
-from controller.learn.region import Slot, decide_region
+from controller.learn.region import RegionSlot, decide_region
 from testbed.twin import kernels
 from testbed.twin.compiled import OPTIONS, stamp
 from testbed.twin.compiled_network import remember
@@ -62,7 +62,7 @@ def _build(key: int) -> Any:
                 for c in range(fixed.edge_servers.shape[0]):
                     observe_cell(world, fixed, c, cells[t, w, c])
                 if rule.head == REGIONAL_CODE:
-                    slot = Slot(t * count + w, cells[t, w], ledger, ledger[0, :0])
+                    slot = RegionSlot(t * count + w, cells[t, w], ledger, ledger[0, :0])
                     d = decide_region(world, fixed, rule, net, trace, slot, d)
                 for c in range(fixed.edge_servers.shape[0] if rule.head != REGIONAL_CODE else 0):
                     turn = Turn(c, t * count + w, cells[t, w, c], recurrent.memory[w, c])

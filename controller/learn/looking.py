@@ -3,7 +3,7 @@
 from typing import Any
 
 from controller.learn import region
-from controller.learn.region import Slot, decide_region
+from controller.learn.region import RegionSlot, decide_region
 from testbed.twin import kernels
 from testbed.twin.compiled import OPTIONS, stamp
 from testbed.twin.entry import entry
@@ -25,23 +25,23 @@ def _build(key: int) -> Any:
         trace: Trace,
         ledger: Any,
         cells: Any,
-        given: Any,
-        made: Any,
+        orders: Any,
+        decisions: Any,
     ) -> int:
-        """Decide the present slot of every world by the network, or as ``given`` (W, N) if it has any columns.
+        """Decide the present slot of every world by the network, or as ``orders`` (W, N) if it has any columns.
 
-        ``made`` (W, N) is set to the decisions of UEs with tasks, ``trace`` is filled as by `controller.learn.acting`;
+        ``decisions`` (W, N) is set to those of UEs with tasks, ``trace`` is filled as by `controller.learn.acting`;
         ``ledger`` and ``cells`` (C, 8) are room to work in. Returns the number of decisions.
         """
         d = 0 if key else -1
-        for w in range(made.shape[0]):
+        for w in range(decisions.shape[0]):
             world = view(worlds, w)
             for c in range(fixed.edge_servers.shape[0]):
                 observe_cell(world, fixed, c, cells[c])
-            d = decide_region(world, fixed, rule, net, trace, Slot(w, cells, ledger, given[w]), d)
+            d = decide_region(world, fixed, rule, net, trace, RegionSlot(w, cells, ledger, orders[w]), d)
             for i in range(world.status[0].asking):
                 u = item(world.asking, i)
-                made[w, u] = item(world.ues, u).choice
+                decisions[w, u] = item(world.ues, u).choice
         return d
 
     return look

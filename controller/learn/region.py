@@ -19,12 +19,12 @@ from testbed.twin.state import NONE
 CELL_AT = DECISION_FEATURES
 MEAN_AT = CELL_AT + CELL_FEATURES
 REGION_AT = MEAN_AT + CELL_FEATURES
-LEDGER_ROWS = len(region_features.ROWS)
+LEDGER_ROWS = len(region_features.LEDGER)
 _FEATURES = compile_functions(region_features, seconds=FEATURES.seconds, clip=FEATURES.clip)
 region = _FEATURES.region
 
 
-class Slot(NamedTuple):
+class RegionSlot(NamedTuple):
     """A slot to decide: its index ``at`` (t·W + w), ``cells`` (C, 8) with what the critic sees of them, and room for
     the ``ledger`` (4, C) of what is known of servers. ``given`` (N,), if it has any, are the decisions to be made."""
 
@@ -61,7 +61,7 @@ def _mean_cell(fixed: Any, cells: Any, n: int) -> float:
 
 @njit(**OPTIONS)
 def decide_region(
-    world: Any, fixed: Any, rule: DecisionRule, net: CompiledNetwork, trace: Trace, slot: Slot, d: int
+    world: Any, fixed: Any, rule: DecisionRule, net: CompiledNetwork, trace: Trace, slot: RegionSlot, d: int
 ) -> int:
     """All UEs decide in turn, a row each of ``trace`` from ``d`` on; returns the next one."""
     ledger = slot.ledger
@@ -79,7 +79,7 @@ def decide_region(
             later -= cycles
             ledger[LATER, c] = work_ns(later, speed)
             x = trace.features[d]
-            observe_decision(world, fixed, u, sent, later, x[:CELL_AT])
+            observe_decision(world, fixed, u, sent, later, rule.double, x[:CELL_AT])
             for n in range(CELL_FEATURES):
                 x[CELL_AT + n] = slot.cells[c, n]
                 x[MEAN_AT + n] = _mean_cell(fixed, slot.cells, n)

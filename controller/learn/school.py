@@ -19,7 +19,7 @@ from controller.learn.region import LEDGER_ROWS
 from testbed.model.random import EXPLORATION, hash_key
 from testbed.model.system import System
 from testbed.model.task_model import TaskModel
-from testbed.planning.lookahead import Lookahead
+from testbed.planning.future_search import FutureSearch
 from testbed.policy.arrays import fitting
 from testbed.policy.features import CELL_FEATURES
 from testbed.policy.network import Array, Layout
@@ -30,7 +30,11 @@ from testbed.twin.heads import CompiledNetwork, DecisionRule, Trace
 from testbed.twin.state import Worlds
 from testbed.twin.twin import Twin
 
-CLASS_SIZE, PACE, AT_ONCE = 8, 4, 0.2  # worlds; a slot of each every so many updates, after this share before the first
+CLASS_SIZE, PACE, AT_FIRST = (
+    8,
+    4,
+    0.2,
+)  # worlds; a slot of each every so many updates, after this share before the first
 BATCH, FULL_MARGIN, MOST_NORM = 256, 1.0, 1.0
 TERM_SLOTS, FIELD_LESSON = 500, 9
 _ROOM = Worlds._fields.index("due")  # what all worlds share begins here
@@ -58,7 +62,7 @@ class School:
         self._twin = Twin(system, source, CLASS_SIZE, double=teacher.double)
         self._twin.use(None)
         room = 2 * self._twin.state.tasks.shape[1]
-        self._lookahead = Lookahead(system, teacher.model, teacher.policy, room, double=teacher.double)
+        self._search = FutureSearch(system, teacher.model, teacher.policy, room, double=teacher.double)
         self._layers = np.array(list(shape.actor), np.int64)
         self._made = np.zeros((CLASS_SIZE, len(system.ues)), np.int8)
         rows, f32 = self._made.size, np.float32
@@ -88,12 +92,12 @@ class School:
         )
         (grad,) = torch.autograd.grad(loss / BATCH, parameters)
         norm = grad.norm().item()
-        found: Array = grad.numpy()
-        return found * np.float32(MOST_NORM / norm) if norm > MOST_NORM else found
+        gradient: Array = grad.numpy()
+        return gradient * np.float32(MOST_NORM / norm) if norm > MOST_NORM else gradient
 
     def _teach(self, params: Array) -> None:
         """Give the lessons that are due before the next update."""
-        due = self._teacher.demonstrations * AT_ONCE + CLASS_SIZE / PACE * self._updates
+        due = self._teacher.demonstrations * AT_FIRST + CLASS_SIZE / PACE * self._updates
         lessons = []
         while self._slots < min(due, self._teacher.demonstrations):
             lessons.append(self._lesson(params))
@@ -111,19 +115,19 @@ class School:
     def _lesson(self, params: Array) -> tuple[Array, Array, Array]:
         """The planner decides a slot of every world, which then is over; lessons are in the order of turns."""
         self._renew_in_turn()
-        twin, made = self._twin, self._made
-        self._look(params, made[:, :0])
-        margins = np.zeros(made.shape, np.float32)
+        twin, decisions = self._twin, self._made
+        self._look(params, decisions[:, :0])
+        margins = np.zeros(decisions.shape, np.float32)
         for w in range(CLASS_SIZE):
             status = twin.state.status[w]
             free = [int(ue) for ue in twin.state.asking[w, : int(status["asking"])]]
             if free:
-                world = Worlds(*(array[w : w + 1] for array in twin.state[:_ROOM]), *twin.state[_ROOM:])
-                flips = self._lookahead.improve(world, made[w : w + 1], free, int(status["seed"]))
+                world = Worlds._make([*(array[w : w + 1] for array in twin.state[:_ROOM]), *twin.state[_ROOM:]])
+                flips = self._search.improve(world, decisions[w : w + 1], free, int(status["seed"]))
                 margins[w, free] = np.maximum(0.0, flips())
-        count = self._look(params, made.copy())
+        count = self._look(params, decisions.copy())
         worlds, ues = self._trace.where[:count].T
-        twin.step(made)
+        twin.step(decisions)
         return self._trace.features[:count].copy(), self._trace.actions[:count].copy(), margins[worlds, ues]
 
     def _renew_in_turn(self) -> None:
@@ -136,7 +140,7 @@ class School:
             seeds = [FIRST_TRAINING_SEED + key % FIRST_TRAINING_SEED for key in keys]
             self._twin.reset(np.array(seeds), chosen, BACKLOG_NS)
 
-    def _look(self, params: Array, given: NDArray[np.int8]) -> int:
+    def _look(self, params: Array, orders: NDArray[np.int8]) -> int:
         net = CompiledNetwork(params, self._layers, self._scratch)
         return int(
             look(
@@ -147,8 +151,8 @@ class School:
                 self._trace,
                 ledger=self._ledger,
                 cells=self._cells,
-                given=given,
-                made=self._made,
+                orders=orders,
+                decisions=self._made,
             )
         )
 

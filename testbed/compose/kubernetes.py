@@ -37,7 +37,7 @@ def pod_names(nodes: int) -> list[str]:
 def manifests(run: SharedRun, keys: tuple[bytes, bytes], files: Mapping[str, str]) -> dict[str, str]:
     """The text of each manifest by the name of its file; ``keys`` are the launcher's and the agents', ``files`` what
     the recorder reads."""
-    made = {
+    documents = {
         "secrets.yaml": [_secret("launcher", LAUNCHER_KEYS, keys[0]), _secret("agents", AGENT_KEYS, keys[1])],
         "config.yaml": [{**_named("ConfigMap", "testbed-files"), "data": dict(files)}],
         "network.yaml": [_policy(), _service(AGENTS, AGENTS), _service(RECORDER_POD, RECORDER_POD)],
@@ -45,7 +45,7 @@ def manifests(run: SharedRun, keys: tuple[bytes, bytes], files: Mapping[str, str
         "recorder.yaml": [_claim(), _recorder(run)],
     }
     top = head(run, "the other manifests; kubectl apply -f . takes all of them")
-    return {name: top + "---\n".join(map(dumped, each)) for name, each in made.items()}
+    return {name: top + "---\n".join(map(dumped, each)) for name, each in documents.items()}
 
 
 def chart(run: SharedRun, version: str) -> dict[str, str]:
@@ -70,8 +70,8 @@ def chart(run: SharedRun, version: str) -> dict[str, str]:
     config = data + "".join(
         f'  {name}: |-\n{{{{ .Files.Get "files/{name}" | indent 4 }}}}\n' for name in (HOSTS_FILE, SCENARIO_FILE)
     )
-    kept = (("launcher", LAUNCHER_KEYS), ("agents", AGENT_KEYS))
-    secrets = [dumped(_named("Secret", f"testbed-{who}")) + secret.format(file, file) for who, file in kept]
+    key_files = (("launcher", LAUNCHER_KEYS), ("agents", AGENT_KEYS))
+    secrets = [dumped(_named("Secret", f"testbed-{who}")) + secret.format(file, file) for who, file in key_files]
     templates["files.yaml"] = "---\n".join([*secrets, dumped(_named("ConfigMap", "testbed-files")) + config])
     about = {"apiVersion": "v2", "name": "testbed", "description": run.about, "version": version, "type": "application"}
     values = {"image": run.image, "nodes": run.nodes, "cores": run.cores, "storage": MOST_RUNS}

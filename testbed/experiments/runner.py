@@ -1,9 +1,6 @@
 """One run from its scenario to its summary, on whatever clock."""
 
-import datetime
 import math
-import os
-import platform
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -14,6 +11,7 @@ import msgspec
 from testbed.analysis.grading import graded
 from testbed.analysis.summary import Summary, summarise
 from testbed.experiments import recording, streamed
+from testbed.experiments.describing import described
 from testbed.experiments.mode_checks import keep_came, refuse_closed_loop, refuse_to_learn
 from testbed.experiments.streamed import Summed
 from testbed.experiments.virtual import refuse
@@ -23,7 +21,6 @@ from testbed.live import calibration, host_costs, needs, payload, preflight
 from testbed.live.interrupts import stop_on_interrupt
 from testbed.live.progress import Progress
 from testbed.model.learning import REPLAY, LearningPlan
-from testbed.model.printable import printable, readable
 from testbed.model.system import TCP, Fault, Plan
 from testbed.model.task import INTERRUPTED, NEVER_BEGAN_NS, Task
 from testbed.planning.acting import acting
@@ -34,7 +31,6 @@ from testbed.protocol.rows import RewardRow, Row, TaskRow
 from testbed.protocol.stretch import Stretch
 from testbed.protocol.table import ColumnTable
 from testbed.record import directory, kept_grade, reader
-from testbed.record.alive import birth, home
 from testbed.record.backends import SIM, TESTBED, TWIN, VIRTUAL
 from testbed.record.reader import RecordedRun
 from testbed.record.writer import Hearer
@@ -42,7 +38,6 @@ from testbed.scenario.resolve import Resolved
 from testbed.sim.recorded_answers import Recorded
 from testbed.sim.run_log import Simulated
 from testbed.sim.simulation import Simulation
-from testbed.workers.build import versions
 
 PROGRESS_EVENTS = 2000
 
@@ -133,7 +128,7 @@ def perform(
         acting(plan, policy, time.monotonic_ns)  # compiles what the controller would have no time for
     base = order.base or f"{directory.slug(order.resolved.system.name)}-{directory.slug(order.policy)}"
     path = directory.create(base, order.out)
-    meta = describe(order, plan, path)
+    meta = described(plan, path, backend=order.backend, policy=order.policy, notes=order.notes)
     header = "\n".join(f"{key}: {meta[key]}" for key in ("run", "policy", "backend", "speed", "burn", "versions"))
     with directory.whole_or_gone(path):
         directory.write_inputs(
@@ -244,40 +239,6 @@ def _learning(order: Order, plan: Plan, costs: host_costs.HostCosts) -> Learning
     """How the run of ``plan`` learns."""
     workers = order.workers or preflight.advised_workers(plan, costs, order.mode)
     return LearningPlan(mode=order.mode, workers=workers, team=order.resolved.scenario.agent.team)
-
-
-def describe(order: Order, plan: Plan, path: Path) -> dict[str, Any]:
-    """What the record's ``meta`` says of a run."""
-    simulated = order.backend in VIRTUAL
-    meta = {
-        "run": printable(readable(path.resolve().name)),
-        "scenario": plan.system.name,
-        "policy": order.policy,
-        "second_offload": plan.second_offload,
-        **({"chosen_target": True} if plan.system.chosen_target else {}),
-        "learn": plan.learn,
-        "learn_mode": plan.learning.mode if plan.learn else "",
-        "learn_workers": len(plan.learners),
-        "seed": plan.system.seed,
-        "slots": plan.system.slots,
-        "system": msgspec.json.encode(plan.system).decode(),
-        "backend": order.backend,
-        "speed": plan.emulation.speed,
-        "advised_speed": 0.0
-        if simulated
-        else preflight.advised_speed(plan, host_costs.known_costs() or host_costs.HostCosts()),
-        "burn": 0.0 if simulated else plan.emulation.burn,
-        "payload": "declared" if simulated else plan.emulation.payload,
-        "transport": "" if simulated else plan.emulation.transport,
-        "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "launcher_pid": os.getpid(),
-        "launcher_started": birth(os.getpid()),
-        "launcher_home": home(),
-        "versions": versions(),
-        "host": f"{platform.platform()}, {len(os.sched_getaffinity(0))} cores",
-        **order.notes,
-    }
-    return {key: readable(value) if isinstance(value, str) else value for key, value in meta.items()}
 
 
 def _simulation(plan: Plan, policy: Policy | None, order: Order, progress: Observer) -> Simulation:

@@ -67,8 +67,8 @@ def on_hosts(plan: Plan, listed: HostsFile, costs: HostCosts, run_dir: Path, say
     try:
         surveyor = Surveyor(source, {host.name: remedy_of(host) for host in listed.hosts}, say)
         surveyor.gather()
-        told = door.addresses if door is not None else {}
-        addresses = {host.name: host.address or told[host.name] for host in listed.hosts}
+        called_from = door.addresses if door is not None else {}
+        addresses = {host.name: host.address or called_from[host.name] for host in listed.hosts}
         pairs = [(link.source, link.target) for link in run.links if {link.source, link.target} <= addresses.keys()]
         survey = surveyor.survey(addresses, listed.first_port, pairs)
         for warning in slow_links(plan, run, survey.rates):

@@ -135,9 +135,9 @@ def _mistakes(listed: HostsFile) -> Iterator[Mistake]:
 def _of_reach(host: ListedHost, place: tuple[str | int, ...]) -> Iterator[Mistake]:
     """What is wrong in how ``host`` is reached."""
     reach = host.reach
-    given = [way for way in WAYS if getattr(reach, way)]
-    if len(given) > 1:
-        yield Mistake((*place, "reach", given[1]), f"{host.name} is to be reached in two ways", "keep one of them")
+    ways = [way for way in WAYS if getattr(reach, way)]
+    if len(ways) > 1:
+        yield Mistake((*place, "reach", ways[1]), f"{host.name} is to be reached in two ways", "keep one of them")
     if reach.ssh.startswith("-"):
         yield Mistake((*place, "reach", "ssh"), f'"{reach.ssh}" is no destination', "write ssh: user@host")
     if reach.config and not reach.ssh:

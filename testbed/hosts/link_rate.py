@@ -31,8 +31,8 @@ class Receiver:
             end, _ = self._listener.accept()
             with end:
                 end.settimeout(ANSWER_S)
-                told = end.recv(NUMBER_BYTES, socket.MSG_WAITALL)
-                if secrets.compare_digest(told, self._secret):
+                secret = end.recv(NUMBER_BYTES, socket.MSG_WAITALL)
+                if secrets.compare_digest(secret, self._secret):
                     while end.recv(len(_PIECE)):
                         pass
                     end.sendall(b"\0")

@@ -72,7 +72,7 @@ class Surveyor:
 
     def gather(self) -> None:
         """Wait until every host has said that it is there; raises `StartError` for one that has not or cannot serve."""
-        begin = told = time.monotonic()
+        begin = reminded = time.monotonic()
         missing = list(self._remedies)
         while missing:
             for host, channel in self._source.new():
@@ -86,8 +86,8 @@ class Surveyor:
             if missing and now - begin > ANSWERS_S:
                 words = self._source.last_words(missing[0])
                 raise StartError(f"{missing[0]} has not answered: {words or 'not a word'}", self._remedies[missing[0]])
-            if missing and now - told > LATE_S:
-                told = now
+            if missing and now - reminded > LATE_S:
+                reminded = now
                 self._say(f"waiting for {', '.join(missing)}")
             self._wait(missing, 0.1)
 
@@ -106,8 +106,8 @@ class Surveyor:
         while not offset.known:
             sent_ns = time.monotonic_ns()
             self._tell(host, Probe(offset.probes))
-            told = self._answer(host, Probed, ANSWERS_S)
-            offset.add(sent_ns, told.monotonic_ns, time.monotonic_ns())
+            answer = self._answer(host, Probed, ANSWERS_S)
+            offset.add(sent_ns, answer.monotonic_ns, time.monotonic_ns())
         offset.use()
         self._say(f"{host}: clock known to {offset.uncertainty_ns() * 1e-3:.0f} µs")
         return reading_of(host, offset)

@@ -9,7 +9,7 @@ from functools import partial
 from testbed.model.mdp import CellView, UeView
 from testbed.model.system import Plan
 from testbed.planning.belief import Belief, Choices, offloading
-from testbed.planning.lookahead import Lookahead
+from testbed.planning.future_search import FutureSearch
 from testbed.policy.planned import Planned, Regional
 
 
@@ -24,7 +24,7 @@ class Planner:
         self.policy, self._clock, self._seed = policy, clock, plan.system.seed
         self._belief = Belief(plan.system, double=plan.second_offload)
         room = 2 * self._belief.twin.state.tasks.shape[1]
-        self._lookahead = Lookahead(self._belief.system, plan.task_model, policy, room, double=plan.second_offload)
+        self._search = FutureSearch(self._belief.system, plan.task_model, policy, room, double=plan.second_offload)
         self._chosen = offloading(plan.system, {})
         if clock is not None:
             self._rehearse(clock())
@@ -47,14 +47,14 @@ class Planner:
         given = offloading(system, {name: choice for name, choice in choices.items() if name in free})
         self._belief.live_on(slot, self._chosen)
         self._belief.hear(cells)
-        self._lookahead.expectation.learn(cells)
+        self._search.expectation.learn(cells)
         self._chosen = self._planned(given, list(free.values()), until_ns)
         return {ue.name: int(self._chosen[0, ue.index]) for cell in cells for ue in cell.ues if ue.tasks}
 
     def _planned(self, given: Choices, free: Sequence[int], until_ns: int) -> Choices:
         """``given`` (1, N), improved."""
         in_time = None if self._clock is None else partial(_in_time, self._clock, until_ns)
-        self._lookahead.improve(self._belief.twin.state, given, free, self._seed, in_time)
+        self._search.improve(self._belief.twin.state, given, free, self._seed, in_time)
         return given
 
     def _base_choices(self, cells: Sequence[CellView]) -> dict[str, int]:

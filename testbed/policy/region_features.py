@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from testbed.policy.features import clip, seconds
 
 REGION_FEATURES = 14
-ROWS = ANNOUNCED, WORK, SENT, LATER = range(4)  # rows of what is known of servers, in ns of each server's time
+LEDGER = ANNOUNCED, WORK, SENT, LATER = range(4)  # rows of what is known of servers, in ns of each server's time
 
 
 def region(servers: Sequence[Sequence[int]], cell: int, target: int, threshold_ns: int) -> tuple[float, ...]:

@@ -46,16 +46,16 @@ def tables_of(path):
 )
 def test_record_and_summary_are_those_of_rows_that_were_kept(tmp_path, monkeypatch, changes):
     order = order_of(tmp_path / "kept", *changes)
-    kept = runner.execute(order)
-    assert isinstance(kept, RecordedRun) and kept.tasks
-    summary = msgspec.to_builtins(runner.summary_of(kept))
+    whole = runner.execute(order)
+    assert isinstance(whole, RecordedRun) and whole.tasks
+    summary = msgspec.to_builtins(runner.summary_of(whole))
     for every in (7, 10**9):
         monkeypatch.setattr(streamed, "ROWS_IN_A_STRETCH", every)
         summed = runner.perform(msgspec.structs.replace(order, out=str(tmp_path / str(every) / "run")))
         assert isinstance(summed, Summed)
         assert msgspec.to_builtins(summed.summary) == summary
-        assert tables_of(summed.path) == tables_of(kept.path)
-        ended = (reader.read_meta(path / directory.RECORD) for path in (summed.path, kept.path))
+        assert tables_of(summed.path) == tables_of(whole.path)
+        ended = (reader.read_meta(path / directory.RECORD) for path in (summed.path, whole.path))
         assert len({(meta["reason"], meta["end_ns"]) for meta in ended}) == 1
 
 
@@ -68,14 +68,14 @@ def test_a_run_that_was_broken_off_accounts_for_what_came(tmp_path, monkeypatch)
         signal.raise_signal(signal.SIGINT)
         seen.append(progress.finished)
 
-    kept = runner.execute(msgspec.structs.replace(order, out=str(tmp_path / "kept" / "run")), broken_off)
+    whole = runner.execute(msgspec.structs.replace(order, out=str(tmp_path / "kept" / "run")), broken_off)
     summed = runner.perform(order, broken_off)
     assert isinstance(summed, Summed) and seen[0] == seen[1] > 0
     summary = summed.summary
     assert summary.ended == INTERRUPTED and summary.tasks["failed"] > 0 and summary.tasks["unaccounted"] == 0
     assert summary.tasks["generated"] < len(order.workload)
-    assert msgspec.json.encode(summary) == msgspec.json.encode(runner.summary_of(kept))
-    assert tables_of(summed.path) == tables_of(kept.path)
+    assert msgspec.json.encode(summary) == msgspec.json.encode(runner.summary_of(whole))
+    assert tables_of(summed.path) == tables_of(whole.path)
 
 
 def test_rows_are_kept_where_the_summary_needs_them(tmp_path):
@@ -86,17 +86,24 @@ def test_rows_are_kept_where_the_summary_needs_them(tmp_path):
 
 
 def test_the_file_is_the_same_to_the_byte_however_it_is_cut(tmp_path, monkeypatch):
-    order, made = order_of(tmp_path, "slots=60"), []
+    order, contents = order_of(tmp_path, "slots=60"), []
     monkeypatch.setattr(
-        "testbed.experiments.runner.describe",
-        lambda *of: {"run": "run", "backend": SIM, "burn": 0.0, "policy": "greedy-do", "speed": 1.0, "versions": {}},
+        "testbed.experiments.runner.described",
+        lambda *of, **more: {
+            "run": "run",
+            "backend": SIM,
+            "burn": 0.0,
+            "policy": "greedy-do",
+            "speed": 1.0,
+            "versions": {},
+        },
     )
     for every in (11, 500, 10**9):
         monkeypatch.setattr(streamed, "ROWS_IN_A_STRETCH", every)
         path = runner.path_of(runner.perform(msgspec.structs.replace(order, out=str(tmp_path / str(every)))))
-        made.append((path / directory.RECORD).read_bytes())
-    kept = runner.execute(msgspec.structs.replace(order, out=str(tmp_path / "kept"))).path
-    assert made == 3 * [(kept / directory.RECORD).read_bytes()] and len(made[0]) > 50_000
+        contents.append((path / directory.RECORD).read_bytes())
+    whole = runner.execute(msgspec.structs.replace(order, out=str(tmp_path / "kept"))).path
+    assert contents == 3 * [(whole / directory.RECORD).read_bytes()] and len(contents[0]) > 50_000
 
 
 def test_tasks_in_turn_are_those_of_each_ue_wherever_they_are(tmp_path, monkeypatch):
@@ -107,12 +114,12 @@ def test_tasks_in_turn_are_those_of_each_ue_wherever_they_are(tmp_path, monkeypa
     system, tasks = order.resolved.system, TaskTable.of(order.workload)
     tables.write_csv(tmp_path / "w.csv", tasks, system)
     there = TableFile(tmp_path / "w.csv", system)
-    mine = [[task for task in there if task.ue == ue.index] for ue in system.ues]
+    by_ue = [[task for task in there if task.ue == ue.index] for ue in system.ues]
     for one in (TasksInTurn.of(there, len(system.ues)), TasksInTurn.of(TaskTable.of(there), len(system.ues))):
-        assert [list(own) for own in one] == mine and [len(own) for own in one] == list(map(len, mine))
-        assert one[0][-1] == mine[0][-1] and one[0][1:4] == mine[0][1:4]
+        assert [list(own) for own in one] == by_ue and [len(own) for own in one] == list(map(len, by_ue))
+        assert one[0][-1] == by_ue[0][-1] and one[0][1:4] == by_ue[0][1:4]
         with pytest.raises(IndexError):
-            one[0][len(mine[0])]
+            one[0][len(by_ue[0])]
 
 
 def peak(table, out, monkeypatch):

@@ -36,8 +36,8 @@ def served(folder: Path, before: Sequence[str] = (), address: str = "127.0.0.1")
     folder.mkdir()
     folder.chmod(0o700)
     for name in ("host", "user"):
-        made = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / name)]
-        subprocess.run(made, check=True, stdin=subprocess.DEVNULL)
+        command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / name)]
+        subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
     shutil.copy(folder / "user.pub", folder / "authorized")
     port = _free_port()
     own = f"ListenAddress {address}\nPort {port}\nHostKey {folder}/host\nAuthorizedKeysFile {folder}/authorized\n"

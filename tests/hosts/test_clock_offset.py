@@ -48,16 +48,16 @@ def drifting(offset, ppm, seconds, half_ns=10_000, start_ns=5 * NS_PER_S):
     """A probe a second of a clock that runs ``ppm`` millionths faster."""
     for second in range(seconds):
         sent = start_ns + second * NS_PER_S
-        told = sent + half_ns + round(ppm * 1e-6 * (sent + half_ns))
-        offset.add(sent, told, sent + 2 * half_ns)
+        shown = sent + half_ns + round(ppm * 1e-6 * (sent + half_ns))
+        offset.add(sent, shown, sent + 2 * half_ns)
 
 
 @pytest.mark.parametrize(("ppm", "seconds"), [(-100.0, 20), (-0.5, 200), (0.0, 40), (50.0, 100), (100.0, 20)])
 def test_drift_is_estimated_within_its_bound_and_is_no_step(ppm, seconds):
     offset = ClockOffset()
     drifting(offset, ppm, seconds)
-    found, error = offset.drift_ppm()
-    assert abs(found - ppm) <= error + 0.1 and offset.steps == 0
+    drift, error = offset.drift_ppm()
+    assert abs(drift - ppm) <= error + 0.1 and offset.steps == 0
 
 
 def test_drift_makes_the_offset_that_is_used_uncertain_by_as_much():

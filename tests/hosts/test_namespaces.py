@@ -55,16 +55,16 @@ def played(tmp_path, capfd, *more, codes=(0,)):
     """The summary of a run over the hosts of the file, what was said, and its record."""
     words = ("run", "region", "--hosts", str(tmp_path / "hosts.yaml"), "--out", str(tmp_path / "r"), "--json", *more)
     assert main([*words, *(f"--set={change}" for change in LIGHT)]) in codes
-    told = capfd.readouterr()
-    return json.loads(told.out), told.err, read_record(tmp_path / "r" / "run.db")
+    output = capfd.readouterr()
+    return json.loads(output.out), output.err, read_record(tmp_path / "r" / "run.db")
 
 
 def test_region_over_three_hosts_whose_clocks_are_days_apart(tmp_path, capfd):
     with namespaces.hosts(3) as (address, hosts):
         (tmp_path / "hosts.yaml").write_text(file_of(address, hosts))
-        summary, said, record = played(tmp_path, capfd, "--slots", "10")
+        summary, messages, record = played(tmp_path, capfd, "--slots", "10")
     assert summary["tasks"]["unaccounted"] == summary["tasks"]["failed"] == 0
-    assert all(f"{host}: clock known to" in said for host in hosts)
+    assert all(f"{host}: clock known to" in messages for host in hosts)
     clocks = {event.source: json.loads(event.detail) for event in record.events if event.kind == CLOCK}
     assert sorted(clocks) == sorted(hosts)
     for n, host in enumerate(hosts):
@@ -95,8 +95,8 @@ def test_a_link_of_20_megabit_is_told_before_the_run(tmp_path, capfd):
         slow = ["dev", "eth0", "root", "tbf", "rate", "20mbit", "burst", "32kbit", "latency", "400ms"]
         subprocess.run(["ip", "netns", "exec", hosts[0], "tc", "qdisc", "add", *slow], check=True)
         (tmp_path / "hosts.yaml").write_text(file_of(address, hosts))
-        _, said, _ = played(tmp_path, capfd, "--slots", "2", codes=(0, 4))  # tasks may fail that are too late
-    assert f"the link from {hosts[0]} to {hosts[1]} carries" in said and "which is too slow" in said
+        _, messages, _ = played(tmp_path, capfd, "--slots", "2", codes=(0, 4))  # tasks may fail that are too late
+    assert f"the link from {hosts[0]} to {hosts[1]} carries" in messages and "which is too slow" in messages
 
 
 @pytest.mark.slow

@@ -131,8 +131,8 @@ def test_a_dry_run_prints_the_plan_and_starts_nothing(tmp_path):
     shown = call(*asked, cwd=tmp_path)
     assert "ssh" in shown.stdout and "es-3" in shown.stdout and "Mbit/s, at most" in shown.stdout
     assert "carries 20 Mbit/s, which is too slow" in shown.stderr
-    told = json.loads(call(*asked, "--json", cwd=tmp_path).stdout)
-    assert {host["host"] for host in told["hosts"]} == {"a", "b"} and told["homes"]["es-1"] in "ab"
+    plan = json.loads(call(*asked, "--json", cwd=tmp_path).stdout)
+    assert {host["host"] for host in plan["hosts"]} == {"a", "b"} and plan["homes"]["es-1"] in "ab"
     assert [path.name for path in tmp_path.iterdir()] == ["hosts.yaml"]
 
 

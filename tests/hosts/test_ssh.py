@@ -25,8 +25,8 @@ def test_a_run_over_ssh_is_a_run_and_leaves_nothing_there(tmp_path):
         log = tmp_path / "sshd" / "log"
         assert "Accepted publickey" in log.read_text()
         assert log.read_text().count("Disconnected") == log.read_text().count("Accepted")
-    for said in ("near: there", "far-off: there", "near to far-off:"):
-        assert said in done.stderr
+    for message in ("near: there", "far-off: there", "near to far-off:"):
+        assert message in done.stderr
     summary = json.loads(done.stdout)
     assert summary["tasks"]["unaccounted"] == 0 and summary["tasks"]["completed"] == 13
     record = read_record(tmp_path / "r" / "run.db")

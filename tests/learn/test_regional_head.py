@@ -36,17 +36,21 @@ def resolved(*changes):
 
 @pytest.mark.parametrize("changes", [(), ("radio.access=shared",), (UNEQUAL,)], ids=["region", "shared", "unequal"])
 def test_the_policy_of_runs_sees_and_decides_what_compiled_code_does(changes):
-    made = resolved(*changes)
-    source = build.generator(made.scenario, made.system, endless=True)
+    hardware = resolved(*changes)
+    source = build.generator(hardware.scenario, hardware.system, endless=True)
     sampling = Sampling(num_envs=2, rollout_length=1, seed=3, episode=0, capacity=4000)
-    collector = Collector(made.system, source, sampling, double=True, actor=Actor(head="regional"))
+    collector = Collector(hardware.system, source, sampling, double=True, actor=Actor(head="regional"))
     policy, compared, offloaded = RegionalNetwork(PARAMS, double=True), 0, 0
     for _ in range(25):
         wanted = [
             one
             for world in range(2)
             for one in policy.choose(
-                [cell_view(collector.twin, world, cell) for cell, ues in enumerate(made.system.ues_by_cell()) if ues]
+                [
+                    cell_view(collector.twin, world, cell)
+                    for cell, ues in enumerate(hardware.system.ues_by_cell())
+                    if ues
+                ]
             ).values()
         ]
         rollout, _ = collector.rollout(PARAMS, explore=0.0)
@@ -60,9 +64,9 @@ def test_the_policy_of_runs_sees_and_decides_what_compiled_code_does(changes):
 
 @pytest.mark.parametrize("changes", [(), ("radio.access=shared",), (UNEQUAL,)], ids=["region", "shared", "unequal"])
 def test_simulation_and_twin_run_it_alike(changes):
-    made = resolved(*changes)
-    workload = inputs.generate(made.scenario, made.system)
-    plan = made.plan(workload, "a3c-region-do", second_offload=True, live=False)
+    hardware = resolved(*changes)
+    workload = inputs.generate(hardware.scenario, hardware.system)
+    plan = hardware.plan(workload, "a3c-region-do", second_offload=True, live=False)
     policy = RegionalNetwork(PARAMS, double=True)
     simulated, played = simulate(plan, policy), by_twin(plan, policy)
     assert len(simulated.tasks) == len(played.tasks) == len(workload) > 50
@@ -71,15 +75,15 @@ def test_simulation_and_twin_run_it_alike(changes):
     assert not [event for event in (*simulated.events, *played.events) if event.kind == POLICY_ERROR]
 
 
-def views(made):
+def views(hardware):
     twin = Collector(
-        made.system,
-        build.generator(made.scenario, made.system, endless=True),
+        hardware.system,
+        build.generator(hardware.scenario, hardware.system, endless=True),
         Sampling(num_envs=1, rollout_length=1, seed=3),
         double=True,
         actor=Actor(head="regional"),
     ).twin
-    return [cell_view(twin, 0, cell) for cell in range(len(made.system.edge_servers))]
+    return [cell_view(twin, 0, cell) for cell in range(len(hardware.system.edge_servers))]
 
 
 def test_a_decision_sees_what_cells_before_it_sent_and_what_is_still_to_be_decided_in_others():
@@ -107,9 +111,9 @@ def test_who_cannot_reach_its_server_stays_local_and_sends_nothing():
 
     away = [msgspec.structs.replace(ue, reachable=False) for ue in cells[0].ues]
     cells[0] = msgspec.structs.replace(cells[0], ues=tuple(away))
-    found = RegionalNetwork(always, double=True).choose(cells)
-    assert {found[ue.name][2] for ue in cells[0].ues if ue.tasks} == {LOCAL}
-    after = [found[ue.name] for ue in cells[1].ues if ue.tasks]
+    choices = RegionalNetwork(always, double=True).choose(cells)
+    assert {choices[ue.name][2] for ue in cells[0].ues if ue.tasks} == {LOCAL}
+    after = [choices[ue.name] for ue in cells[1].ues if ue.tasks]
     assert after[0][0][47] == 0.0 and {choice for _, _, choice in after} == {OFFLOAD}
 
 
@@ -156,7 +160,7 @@ def test_a_checkpoint_is_named_by_its_head(tmp_path):
     ],
 )
 def test_what_does_not_go_with_the_region_is_refused(options, message):
-    made = resolved()
-    source = build.generator(made.scenario, made.system, endless=True)
+    hardware = resolved()
+    source = build.generator(hardware.scenario, hardware.system, endless=True)
     with pytest.raises(UsageError, match=message):
-        _ = TrainConfig(system=made.system, source=source, double=True, head="regional", **options).start
+        _ = TrainConfig(system=hardware.system, source=source, double=True, head="regional", **options).start

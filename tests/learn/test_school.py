@@ -40,9 +40,9 @@ CONFIG = TrainConfig(
 
 
 def school_of(config):
-    found = config.school(0)
-    assert found is not None
-    return found
+    school = config.school(0)
+    assert school is not None
+    return school
 
 
 def agreement(params, pupils):
@@ -100,13 +100,13 @@ def test_lessons_weigh_less_and_less_and_nothing_in_the_end():
 def test_a_taught_learner_goes_on_exactly_where_it_was():
     learner, params = A3cLearner(CONFIG, 0), CONFIG.start
     learner.grad(params, 0)
-    kept = {name: array.copy() for name, array in learner.arrays().items()}
+    arrays = {name: array.copy() for name, array in learner.arrays().items()}
     wanted = learner.grad(params, 1)[0]
     other = A3cLearner(CONFIG, 0)
-    other.load(kept)
+    other.load(arrays)
     assert np.array_equal(other.grad(params, 1)[0], wanted)
     with pytest.raises(InvalidError, match="lesson_actions"):
-        A3cLearner(CONFIG, 0).load({**kept, "lesson_actions": np.zeros((3, 2), np.float32)})
+        A3cLearner(CONFIG, 0).load({**arrays, "lesson_actions": np.zeros((3, 2), np.float32)})
 
 
 def job(tmp_path, **changes):

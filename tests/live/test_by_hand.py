@@ -3,7 +3,8 @@
 import pytest
 
 from testbed.experiments import recording
-from testbed.experiments.runner import Order, describe, planned
+from testbed.experiments.describing import described
+from testbed.experiments.runner import Order, planned
 from testbed.live import plan_changes
 from testbed.live.model_faults import AWAKE_WALL_NS
 from testbed.model.delay import NS_PER_S
@@ -29,7 +30,7 @@ def launcher(tmp_path):
     order = Order(resolved=resolved, workload=tasks, policy="lc", backend="sim")
     plan = planned(order, double=False)
     directory.write_inputs(tmp_path, resolved, tasks, "resolved from one run\nrun: r")
-    recording.note(tmp_path, describe(order, plan, tmp_path), "sim")
+    recording.note(tmp_path, described(plan, tmp_path, backend="sim", policy="lc", notes={}), "sim")
     return Launcher(run_dir=tmp_path, plays=plan)
 
 

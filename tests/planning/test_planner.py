@@ -60,13 +60,13 @@ def test_it_decides_the_same_on_simulation_and_twin(changes, base):
 
 def test_a_network_is_planned_from_in_its_own_futures():
     made, network = planned("slots=60"), Learned(initial(1), double=True)
-    ahead = Planner(made, Planned(network, 10 * SHORT))._lookahead
+    ahead = Planner(made, Planned(network, 10 * SHORT))._search
     assert ahead._base["policy"] == NETWORK_CODE and ahead._network is not None
     ran = assert_same_on_both_clocks(made, Planned(network, 10 * SHORT))
     alone = by_twin(made, network)
     assert mean([row.overhead for row in ran.tasks]) < 0.98 * mean([row.overhead for row in alone.tasks])
     remembering = Learned(initial(1, layout(gru_units=4)), double=True, shape=layout(gru_units=4))
-    assert Planner(made, Planned(remembering, SHORT))._lookahead._network is None
+    assert Planner(made, Planned(remembering, SHORT))._search._network is None
 
 
 def test_tasks_of_no_known_distribution_are_planned_with_too():

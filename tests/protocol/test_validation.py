@@ -266,12 +266,12 @@ def test_without_second_offload_nothing_is_sent_on():
 
 def test_agents_that_choose_may_name_every_server_and_no_other():
     free = world(policy="po2-any", chosen_target=True)
-    said = overheard(free)
+    messages = overheard(free)
     validators: dict[str, Validator] = {}
-    assert all(validators.setdefault(one.to, Validator(free)).refusal(one, now) == "" for now, one in said[:400])
+    assert all(validators.setdefault(one.to, Validator(free)).refusal(one, now) == "" for now, one in messages[:400])
     ruled = msgspec.structs.replace(free, system=msgspec.structs.replace(free.system, chosen_target=False))
     for kind, field, good, wrong in ((Post, "target", 2, 3), (Decision, "choice", 3, 4)):
-        now, envelope = next((now, one) for now, one in said if type(one.body) is kind)
+        now, envelope = next((now, one) for now, one in messages if type(one.body) is kind)
         bodies = [msgspec.structs.replace(envelope.body, **{field: value}) for value in (good, wrong)]
         of = [msgspec.structs.replace(envelope, body=body) for body in bodies]
         assert [bool(Validator(free).refusal(one, now)) for one in of] == [False, True]

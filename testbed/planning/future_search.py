@@ -25,7 +25,7 @@ NETWORK_UE_NS = 1_500  # the same of a UE for which a network decides
 FIELD_FUTURE = 3
 
 
-class Lookahead:
+class FutureSearch:
     """Futures of ``system``, whose tasks ``model`` draws, and the search for decisions that cost less in them.
 
     ``capacity`` is the room of a world in tasks.
