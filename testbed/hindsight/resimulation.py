@@ -88,7 +88,7 @@ def _same_server(a: World, b: World, fixed: Fixed, es: int) -> bool:
 def _slot(world: World, fixed: Fixed, choices: Any) -> float:
     """Play a slot; returns the overhead of the tasks that end in it."""
     clear_cells(world)
-    play(world, fixed, choices)
+    play(world, fixed, choices, 0, None)
     earned = 0.0
     for cell in range(world.cells.shape[0]):
         earned += item(world.cells, cell).overhead
