@@ -153,16 +153,16 @@ class Server:
 
     def _take_over(self, now_ns: int, forward: Forward) -> list[Action]:
         job = Job(ue=self._ues[forward.ue], task=forward.task, trip=forward.trip, own=False)
-        if not self._moving.is_due(self.system, job, forward, self.es.index) or self._died_handing_on(now_ns, job):
+        if not self._moving.is_due(self.system, job, forward, self.es.index) or self._was_taken_back(now_ns, job):
             return []
         told = transfers.moved(job, self.es, now_ns, arrived=True)
         arrived = transfers.backhaul(self.system, job, forward.arrival_ns, self.es)
         return [arrived, told, *self._enter(now_ns, job)]
 
-    def _died_handing_on(self, now_ns: int, job: Job) -> bool:
-        """Whether the ES that sent a job on died before the job was here: its UE then takes it back."""
-        own = self.system.edge_servers[job.ue.cell].name
-        return any(job.trip.arrival_ns < died <= now_ns for died in self._deaths_ns.get(own, ()))
+    def _was_taken_back(self, now_ns: int, job: Job) -> bool:
+        """Whether an ES died while a job was sent from one to the other, this one or that: its UE has it back."""
+        own, sent_ns = self.system.edge_servers[job.ue.cell].name, job.trip.arrival_ns
+        return sent_ns < self._from_ns or any(sent_ns < died <= now_ns for died in self._deaths_ns.get(own, ()))
 
     def _enter(self, now_ns: int, job: Job) -> list[Action]:
         job.arrival_ns = now_ns

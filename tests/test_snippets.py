@@ -55,8 +55,12 @@ def place(tmp_path_factory):
     remaining = place / "checkpoints" / "region"
     remaining.mkdir(parents=True)
     (remaining / "priced-do.json").write_text(json.dumps({"policy": "priced", "beta": 0.3, "beta0": 0.1}))
+    priced_any = {"policy": "priced-any", "beta": 0.3, "beta0": 0.1, "away": 0.05}
+    (remaining / "priced-any.json").write_text(json.dumps(priced_any))
     about = {"algorithm": "a3c", "head": "sequential", "second_offload": True}
     checkpoint.save(remaining / "a3c-do.npz", {"parameters": network.initial(1)}, about)
+    regional = network.initial(1, network.layout(head=network.REGIONAL))
+    checkpoint.save(remaining / "a3c-region-do.npz", {"parameters": regional}, {**about, "head": network.REGIONAL})
     return place
 
 

@@ -165,6 +165,7 @@ class School:
 
     def load(self, arrays: Mapping[str, NDArray[np.generic]]) -> None:
         """Continue from `arrays` of a school like this one; `InvalidError` for any other."""
+        self._twin.reset(np.ones(CLASS_SIZE, np.uint64))
         for name, array in zip(type(self._twin.state)._fields, self._twin.state, strict=True):
             array[...] = fitting(arrays, f"school_{name}", array)
         self._slots, self._updates = (int(n) for n in fitting(arrays, "school_progress", np.zeros(2, np.int64)))

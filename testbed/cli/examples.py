@@ -16,7 +16,6 @@ EXAMPLES = {
     "run": {
         "testbed run smoke": "does everything work?",
         "testbed run region --policy lc --for 30s --speed 2": "live, on processes",
-        "testbed run region --backend sim --set density=0.9": "simulated, a key set",
         "testbed run region --backend twin --stream": "JSON lines",
         "testbed run region --hosts hosts.yaml --dry-run": "who would carry what?",
     },

@@ -248,7 +248,7 @@ def _about(job: TrainingJob, config: TrainConfig) -> dict[str, Any]:
         "scenario": yaml.safe_load(text),
         "scenario_hash": hashlib.sha256(text.encode()).hexdigest()[:16],
         "updates": job.budget.updates or "by time",
-        "family": msgspec.to_builtins(job.family),
+        "family": [msgspec.to_builtins(member) for member in job.family],
         "versions": versions(),
     }
 

@@ -49,9 +49,9 @@ def read_keys(path: Path) -> CallKeys:
     try:
         return msgspec.json.decode(path.read_bytes(), type=CallKeys)
     except OSError as error:
-        raise StartError(f"{path}: {error.strerror or error}", "`testbed compose --swarm` writes it") from None
+        raise StartError(f"{path}: {error.strerror or error}", "`compose --swarm` writes it with the stack") from None
     except msgspec.MsgspecError:
-        raise StartError(f"{path} holds no keys", "`testbed compose --swarm` writes it") from None
+        raise StartError(f"{path} holds no keys", "`compose --swarm` writes it with the stack") from None
 
 
 class _Line(msgspec.Struct):

@@ -128,7 +128,7 @@ def _mistakes(listed: HostsFile) -> Iterator[Mistake]:
                 yield Mistake((*place, "holds", number), f'"{what}" is placed twice', remedy)
             held[what] = host.name
     if any(host.reach.calls for host in listed.hosts) and not listed.secret:
-        remedy = "add secret: FILE, which `testbed compose --swarm` and `--kubernetes` write"
+        remedy = "add secret: FILE, which `compose --swarm` and `compose --kubernetes` write"
         yield Mistake((), "agents that call need a secret", remedy)
 
 

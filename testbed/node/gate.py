@@ -8,11 +8,13 @@ that it sent was read; who was shut out has its end open still, or left bytes th
 import os
 import socket
 import threading
+from collections import deque
 
 import zmq
 from zmq.utils.monitor import parse_monitor_message
 
 _NEWS = "inproc://gate"
+RECENT = 64  # connections
 
 
 class Gate:
@@ -21,6 +23,7 @@ class Gate:
     def __init__(self, inbox: "zmq.Socket[bytes]") -> None:
         self.refused = 0
         self._connections: dict[int, socket.socket] = {}
+        self._shut_out: deque[int] = deque(maxlen=RECENT)
         self._news = inbox.context.socket(zmq.PAIR)
         self._news.setsockopt(zmq.RCVHWM, 0)  # a full queue would hold up whoever is in order
         inbox.monitor(_NEWS, zmq.EVENT_ACCEPTED | zmq.EVENT_DISCONNECTED)
@@ -42,13 +45,27 @@ class Gate:
     def _hear(self, event: int, fd: int) -> None:
         """Note what became of the connection with descriptor ``fd``."""
         if event == zmq.EVENT_ACCEPTED:
-            try:
-                self._connections[fd] = socket.socket(fileno=os.dup(fd))
-            except OSError:
-                self.refused += 1  # it was closed at once: nobody of the run comes and goes so quickly
+            self._accept(fd)
         elif event == zmq.EVENT_DISCONNECTED and (connection := self._connections.pop(fd, None)) is not None:
-            self.refused += was_shut_out(connection)
+            if was_shut_out(connection):
+                self.refused += 1
+                self._shut_out.append(os.fstat(connection.fileno()).st_ino)
             connection.close()
+
+    def _accept(self, fd: int) -> None:
+        """Keep a duplicate of descriptor ``fd``.
+
+        When the news is old, the connection may be closed by now, and another have its descriptor: what was taken for
+        one that was shut out is that other, as is seen when its own news comes.
+        """
+        try:
+            connection = socket.socket(fileno=os.dup(fd))
+        except OSError:
+            return
+        self._connections[fd] = connection
+        if (inode := os.fstat(connection.fileno()).st_ino) in self._shut_out:
+            self._shut_out.remove(inode)
+            self.refused -= 1
 
 
 def was_shut_out(connection: socket.socket) -> bool:

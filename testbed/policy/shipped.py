@@ -29,4 +29,4 @@ def network_of(strategy: str, scenario: str) -> tuple[Path, str] | None:
         return None
     if own.is_file():
         return own, f"{strategy}: your network for {scenario} decides, {own}"
-    return shipped, f"{strategy}: the shipped network decides; `testbed train` makes one for {scenario} ({own})"
+    return shipped, f"{strategy}: the shipped network decides; `testbed train {scenario}` makes its own ({own})"

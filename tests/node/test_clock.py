@@ -84,7 +84,7 @@ def test_short_turns_keep_niceness_and_leave_other_classes_alone():
 def test_a_jump_of_the_hosts_clock_reaches_nothing_that_runs():
     """Who reads the time of day: when a run began, how old a file is. All else counts a clock that is never set and
     that stands still while the host is suspended."""
-    allowed = {"testbed/record/reader.py", "testbed/live/host_costs.py", "testbed/experiments/runner.py"}
+    allowed = {"testbed/record/reader.py", "testbed/live/host_costs.py", "testbed/experiments/describing.py"}
     allowed |= {"testbed/live/host_clocks.py"}  # which tells of jumps
     words = re.compile(
         r"time\.time\(|time\.time_ns\(|\.now\(|\.utcnow\(|CLOCK_REALTIME|CLOCK_BOOTTIME|clock_gettime|\.today\("

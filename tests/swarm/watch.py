@@ -43,8 +43,8 @@ class Heard(msgspec.Struct):
 class Books:
     """The watcher's books of one life of an ES: by task, what is on its air, waits and runs (with its end)."""
 
-    def __init__(self, es: Es) -> None:
-        self.es = es
+    def __init__(self, es: Es, from_ns: int) -> None:
+        self.es, self.from_ns = es, from_ns
         self.air: dict[Key, int] = {}
         self.sent: set[Key] = set()
         self.waiting: dict[Key, Waiting] = {}
@@ -101,7 +101,7 @@ class Watch:
     def born(self, name: str) -> None:
         """A life of a process begins."""
         if name in self._servers:
-            self._books[name] = Books(self._servers[name])
+            self._books[name] = Books(self._servers[name], self._now)
             for dead, died in self._dead.items():
                 self._books[name].deaths[dead].append(died)
         self._dead.pop(name, None)
@@ -148,9 +148,9 @@ class Watch:
                     order = self._now, event.job.ue.index, event.job.task.number
                     self._events[-1].handed = key, Waiting(order, event.job.task.cycles, own=True)
             case Forward():
-                key, ue = (event.ue, event.task.number), self._ues[event.ue]
+                key, ue, sent_ns = (event.ue, event.task.number), self._ues[event.ue], event.trip.arrival_ns
                 order, sender = (self._now, ue.index, key[1]), self.plan.system.edge_servers[ue.cell].name
-                if not books.knows_dead(sender, event.trip.arrival_ns + 1, self._now):
+                if sent_ns >= books.from_ns and not books.knows_dead(sender, sent_ns + 1, self._now):
                     self._events[-1].handed = key, Waiting(order, event.task.cycles, own=False)
             case Ended():
                 done = [key for key, end in books.running.items() if end == self._now]

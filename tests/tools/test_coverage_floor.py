@@ -65,7 +65,8 @@ def test_one_run_gives_the_figures_whatever_the_tests_say_and_fails_where_either
     command = ["make", "--no-print-directory", "coverage", "VENV=.", "TESTS=tests/model"]
     run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=PATIENCE_S)
     lines = [line for line in run.stdout.splitlines() if line.startswith(("coverage ", "python "))]
-    steps = [" ".join(line.split()[:2]) for line in lines[-4:]]
+    steps = [" ".join(line.split()[:2]) for line in lines[-5:]]
     assert run.returncode == code, run.stdout + run.stderr
-    assert steps == ["coverage run", "coverage combine", "coverage json", "python tools/coverage_floor.py"]
+    files, floor = "python tools/coverage_files.py", "python tools/coverage_floor.py"
+    assert steps == ["coverage run", files, "coverage combine", "coverage json", floor]
     assert "tests/model" in run.stdout

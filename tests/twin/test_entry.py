@@ -126,6 +126,7 @@ def test_arrays_that_cannot_be_written_need_no_code_of_their_own():
     system, workload = support.region(slots=5)
     twin = Twin(system, build.table(system, workload))
     twin.reset(np.broadcast_to(7, (1,)))
+    twin.step(np.zeros((1, len(twin.system.ues)), np.int8))
     before = len(kernels.reset._dispatcher.signatures), len(kernels.step._dispatcher.signatures)
     actions, chosen = np.zeros((1, len(twin.system.ues)), np.int8), np.ones(1, np.bool_)
     for array in (actions, chosen):
@@ -134,7 +135,7 @@ def test_arrays_that_cannot_be_written_need_no_code_of_their_own():
     twin.step(actions)
     twin.reset(np.array([7], np.uint64))
     after = len(kernels.reset._dispatcher.signatures), len(kernels.step._dispatcher.signatures)
-    assert before[0] == after[0] == after[1] == 1
+    assert before == after
 
 
 def test_nothing_is_kept_but_by_entries():

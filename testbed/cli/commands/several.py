@@ -30,7 +30,9 @@ def listed(args: argparse.Namespace) -> HostsFile | None:
     """The hosts that ``args`` name, None if they name none. Raises `TestbedError` for what does not go with them."""
     if args.hosts is None:
         if args.dry_run:
-            raise UsageError("--dry-run shows what hosts would carry", "add --hosts FILE, or see `testbed check`")
+            raise UsageError(
+                "--dry-run shows what hosts would carry", "add --hosts FILE; for this host see the verb check"
+            )
         return None
     if args.agents:
         raise UsageError("--agents is for containers, which do not go with --hosts", "leave one of them out")
