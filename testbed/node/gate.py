@@ -14,7 +14,7 @@ import zmq
 from zmq.utils.monitor import parse_monitor_message
 
 _NEWS = "inproc://gate"
-REMEMBERED = 64  # connections
+SHUT_OUT_KEPT = 64  # connections
 
 
 class Gate:
@@ -23,7 +23,7 @@ class Gate:
     def __init__(self, inbox: "zmq.Socket[bytes]") -> None:
         self.refused = 0
         self._connections: dict[int, socket.socket] = {}
-        self._shut_out: deque[int] = deque(maxlen=REMEMBERED)
+        self._shut_out: deque[int] = deque(maxlen=SHUT_OUT_KEPT)
         self._news = inbox.context.socket(zmq.PAIR)
         self._news.setsockopt(zmq.RCVHWM, 0)  # a full queue would hold up whoever is in order
         inbox.monitor(_NEWS, zmq.EVENT_ACCEPTED | zmq.EVENT_DISCONNECTED)
