@@ -21,11 +21,12 @@ def lines_run(cells):
         count += event == "line"
         return trace
 
+    before = sys.gettrace()
     sys.settrace(trace)
     try:
         result = describe(plan)
     finally:
-        sys.settrace(None)
+        sys.settrace(before)
     assert len(result) == cells
     return count
 
