@@ -97,7 +97,7 @@ def a_task_on_the_backhaul_is_with_the_other_es_alone(patch):
 
 def a_task_that_was_lost_on_the_backhaul_is_taken_in(patch):
     """Two execute it: its UE has taken it back."""
-    patch.setattr(Server, "_died_handing_on", lambda self, now_ns, job: False)
+    patch.setattr(Server, "_was_taken_back", lambda self, now_ns, job: False)
 
 
 def the_energy_of_the_dead_is_lost(patch):
