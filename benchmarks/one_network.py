@@ -6,6 +6,7 @@ are 95 % bootstraps, paired by workload.
 """
 
 import argparse
+import math
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,11 @@ def measured(network: Path, scenario: Scenario) -> dict[str, Any]:
     return {**means, "change": pair.ratio - 1, "low": low, "high": high, "values": tuned.values}
 
 
+def _interval(low: float, high: float) -> str:
+    """The interval as the table has it; with one workload there is none."""
+    return "" if math.isnan(low) else f" [{low:+.1%}, {high:+.1%}]"
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description="the shipped network against tuned priced-do")
@@ -70,7 +76,7 @@ def main() -> None:
             title,
             f"{one[NETWORK]:.4f}",
             f"{one[HEURISTIC]:.4f}",
-            f"{one['change']:+.1%} [{one['low']:+.1%}, {one['high']:+.1%}]",
+            f"{one['change']:+.1%}{_interval(one['low'], one['high'])}",
             "yes" if one["change"] <= EQUAL else "no",
         )
         for title, one in results.items()

@@ -5,8 +5,12 @@ import signal
 import sys
 import tempfile
 
+import pytest
+
 from testbed.node import signals
 from tests import properties
+
+ON_REQUEST = {"containers": "containers", "hosts": "several hosts"}
 
 properties.load()
 
@@ -15,6 +19,14 @@ signals.reset()
 os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="testbed-tests-")  # what this host was measured at stays out
 if under_nohup:
     signal.signal(signal.SIGHUP, lambda number, frame: None)  # unlike SIG_IGN, this is not inherited by what is started
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Tests that bring up an engine, servers or namespaces take minutes: they run when they are asked for by ``-m``."""
+    for item in items:
+        for mark, what in ON_REQUEST.items():
+            if item.get_closest_marker(mark) is not None and mark not in config.getoption("-m"):
+                item.add_marker(pytest.mark.skip(reason=f"tests of {what} run by `make test-{mark}`"))
 
 
 def pytest_sessionfinish() -> None:

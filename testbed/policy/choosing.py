@@ -4,7 +4,7 @@ They know what their agents know, the announcements of kΔ and the asks of their
 slot themselves; of what other cells send at the same time they know nothing.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
@@ -32,19 +32,12 @@ class PricedAny(msgspec.Struct, frozen=True):
 
     def decide(self, cell: CellView, rng: object) -> dict[str, int]:
         """Compare the costs of all places for each UE in turn."""
-        sent = [0] * len(cell.edge_servers)
-        choices: dict[str, int] = {}
-        for ue in cell.ues:
-            if not ue.tasks:
-                continue
-            best, choice = local_cost(cell, ue), LOCAL
-            for action, es in places(cell, ue):
-                cost = self._cost(cell, ue, es, sent[es.index])
-                if cost < best:
-                    best, choice = cost, action
-            choices[ue.name] = choice
-            note(sent, cell, ue, choice)
-        return choices
+        return in_turn(cell, self._choose)
+
+    def _choose(self, cell: CellView, ue: UeView, sent: Sequence[int]) -> int:
+        costs = {LOCAL: local_cost(cell, ue)}
+        costs |= {action: self._cost(cell, ue, es, sent[es.index]) for action, es in places(cell, ue)}
+        return min(costs, key=lambda action: (costs[action], action))
 
     def _cost(self, cell: CellView, ue: UeView, es: EsView, sent: int) -> float:
         occupied = expected_costs.occupied_ns(
@@ -66,20 +59,27 @@ class Shortest(msgspec.Struct, frozen=True):
 
     def decide(self, cell: CellView, rng: object) -> dict[str, int]:
         """Compare the queues for each UE in turn."""
-        sent = [0] * len(cell.edge_servers)
-        choices: dict[str, int] = {}
-        for ue in cell.ues:
-            if not ue.tasks:
-                continue
-            cycles = sum(task.cycles for task in ue.tasks)
-            queues = {LOCAL: ue.queue_ns + duration_ns(cycles, ue.cpu_hz)}
-            for action, es in places(cell, ue):
-                wait = es.backlog_ns + spread(duration_ns(sent[es.index], es.cpu_hz), es.cores)
-                queues[action] = wait + duration_ns(cycles, es.cpu_hz)
-            drawn = queues.keys() & set(sample(cell, ue)) if self.sampled else queues.keys()
-            choices[ue.name] = min(drawn, key=lambda action: (queues[action], action), default=LOCAL)
+        return in_turn(cell, self._choose)
+
+    def _choose(self, cell: CellView, ue: UeView, sent: Sequence[int]) -> int:
+        cycles = sum(task.cycles for task in ue.tasks)
+        queues = {LOCAL: ue.queue_ns + duration_ns(cycles, ue.cpu_hz)}
+        for action, es in places(cell, ue):
+            wait = es.backlog_ns + spread(duration_ns(sent[es.index], es.cpu_hz), es.cores)
+            queues[action] = wait + duration_ns(cycles, es.cpu_hz)
+        drawn = queues.keys() & set(sample(cell, ue)) if self.sampled else queues.keys()
+        return min(drawn, key=lambda action: (queues[action], action), default=LOCAL)
+
+
+def in_turn(cell: CellView, choose: Callable[[CellView, UeView, Sequence[int]], int]) -> dict[str, int]:
+    """What UEs with tasks ``choose``, one after another, each told the cycles that those before it sent to each ES."""
+    sent = [0] * len(cell.edge_servers)
+    choices: dict[str, int] = {}
+    for ue in cell.ues:
+        if ue.tasks:
+            choices[ue.name] = choose(cell, ue, sent)
             note(sent, cell, ue, choices[ue.name])
-        return choices
+    return choices
 
 
 def places(cell: CellView, ue: UeView) -> Iterator[tuple[int, EsView]]:

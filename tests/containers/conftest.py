@@ -13,15 +13,6 @@ from tests.containers.support import FILE, LITTLE, Compose, nothing_is_left
 LEARNING_GB = 4
 
 
-def pytest_collection_modifyitems(config, items):
-    """These tests bring an engine up, build images and take minutes: they run when they are asked for."""
-    if "containers" in config.getoption("-m"):
-        return
-    for item in items:
-        if item.get_closest_marker("containers") is not None:
-            item.add_marker(pytest.mark.skip(reason="tests of containers run by `make test-containers`"))
-
-
 @pytest.fixture(scope="session", name="images")
 def _images(tmp_path_factory):
     """The images, built without a network, on the engine that runs or on one of the tests' own."""
