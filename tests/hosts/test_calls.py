@@ -69,7 +69,7 @@ def test_keys_that_are_none_are_told(tmp_path):
             read_keys(tmp_path / name)
 
 
-@pytest.mark.hosts
+@pytest.mark.live
 def test_a_run_over_agents_that_call_is_a_run(keys, tmp_path):
     port = free_port()
     hosts = "".join(f"  - {{name: agent-{n}, cores: 1, reach: {{swarm: agent}}}}\n" for n in (1, 2))
