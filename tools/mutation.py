@@ -39,7 +39,7 @@ CORES = (
     "tests/sim/test_closed_loop.py",
 )
 CODEC = ("tests/protocol/test_codec.py", "tests/node/test_socket.py")
-CONTROLLER = ("tests/cores/test_controller.py", "tests/planning/test_region.py")
+CONTROLLER = ("tests/cores/test_controller.py", "tests/cores/test_gather.py", "tests/planning/test_region.py")
 TARGETS: dict[str, Sequence[str]] = {
     "ue_agent/agent.py": CORES,
     "ue_agent/report.py": CORES,
