@@ -3,6 +3,7 @@
 import argparse
 import os
 import shlex
+from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 
@@ -10,19 +11,22 @@ from testbed.cli import containers
 from testbed.cli.commands import common
 from testbed.cli.console import print_text
 from testbed.compose import kubernetes, swarm
-from testbed.compose.swarm import AGENT, AGENT_KEYS, HOSTS_FILE, LAUNCHER_KEYS, SCENARIO_FILE, SharedRun
+from testbed.compose.swarm import AGENT, AGENT_KEYS, ETC, HOSTS_FILE, LAUNCHER_KEYS, SCENARIO_FILE, SharedRun
 from testbed.hosts.calls import new_keys
 from testbed.hosts.hosts_file import KUBERNETES, SWARM
 from testbed.model.errors import UsageError
 from testbed.model.exit_codes import EXIT_OK
 from testbed.node.credentials import write_private
 from testbed.policy import loading
+from testbed.policy.checkpoint import for_a_run
 from testbed.record.files import keep
-from testbed.scenario.load import find_scenario
+from testbed.scenario.load import find_scenario, load_scenario
 from testbed.scenario.reading import read_text
+from testbed.workers.materials import read_by
 
 DEFAULT_NODES, NODE_CORES = 2, 2.0
-CHART = "chart"
+CHART, STACK_FILE, POLICY_FOLDER = "chart", "stack.yaml", "policy"
+MOST_BYTES = 500_000  # of a config of older swarms; a ConfigMap takes twice as many
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -40,59 +44,93 @@ def write(args: argparse.Namespace) -> int:
         raise UsageError(f"--nodes {nodes}: a run needs a node", "give at least 1")
     if args.file is not None:
         raise UsageError("-o is for a file of Compose", "leave it out")
-    if loading.checkpoint_of(args.policy):
-        raise UsageError(
-            f"--policy {args.policy}: checkpoints are not sent to a swarm or cluster",
-            "name a policy without one, or run it from a host: testbed run --hosts FILE",
-        )
     containers.planned(args)
     way = SWARM if args.swarm is not None else KUBERNETES
     folder = Path(args.swarm if args.swarm is not None else args.kubernetes)
     common.writable(folder, f"--{way} DIR")
     command = f"{containers.as_typed('compose', args)} --{way} {shlex.quote(str(folder))} --nodes {nodes}"
+    checkpoint = loading.checkpoint_of(args.policy)
+    sent_policy = f"{POLICY_FOLDER}/{Path(checkpoint).name}"
+    names, service = _agents(way, nodes)
+    hosts = swarm.hosts_file(NODE_CORES, names, way, service)
+    files = {HOSTS_FILE: hosts.encode(), **_scenario_files(args)}
+    if checkpoint:
+        files[sent_policy] = for_a_run(Path(checkpoint))
+    _refuse_large(files, way)
     run = SharedRun(
         about=f"The scenario {find_scenario(args.scenario).stem} over {nodes} nodes.",
         command=command,
         image=_image(learns=args.learn),
         nodes=nodes,
         cores=NODE_CORES,
-        arguments=containers.arguments_of(args),
+        arguments=containers.arguments_of(args, checkpoint and f"{ETC}/{sent_policy}"),
+        files=files,
     )
-    scenario = read_text(find_scenario(args.scenario))
-    return _stack(folder, run, scenario) if way == SWARM else _manifests(folder, run, scenario)
+    return _stack(folder, run) if way == SWARM else _manifests(folder, run)
 
 
-def _stack(folder: Path, run: SharedRun, scenario: str) -> int:
-    names = [f"{AGENT}-{n + 1}" for n in range(run.nodes)]
-    _put(folder, {HOSTS_FILE: swarm.hosts_file(run, names, SWARM, AGENT), SCENARIO_FILE: scenario})
+def _agents(way: str, nodes: int) -> tuple[list[str], str]:
+    """The names of the agents, and of what they are of."""
+    if way == SWARM:
+        return [f"{AGENT}-{n + 1}" for n in range(nodes)], AGENT
+    return kubernetes.pod_names(nodes), kubernetes.AGENTS
+
+
+def _scenario_files(args: argparse.Namespace) -> dict[str, bytes]:
+    """The scenario, and what it reads from files, at the places that these have beside it. Raises `UsageError`."""
+    path = find_scenario(args.scenario)
+    folder = Path(os.path.realpath(path)).parent
+    files = {SCENARIO_FILE: read_text(path).encode()}
+    for file in read_by(load_scenario(args.scenario, args.set)):
+        name = os.path.relpath(file, folder)
+        if name.startswith("..") or any(change.endswith(Path(file).name) for change in args.set):
+            raise UsageError(
+                f"{file} is not sent: {path} does not name it, or it lies elsewhere",
+                f"put it into the folder of {path}, and name it there",
+            )
+        if name in (HOSTS_FILE, SCENARIO_FILE, LAUNCHER_KEYS, AGENT_KEYS, STACK_FILE):
+            raise UsageError(f"{file} would lie where another file is to be", "give it another name")
+        files[name] = Path(file).read_bytes()
+    return files
+
+
+def _refuse_large(files: Mapping[str, bytes], way: str) -> None:
+    """Raise `UsageError` if swarms or clusters would not take ``files``."""
+    total = sum(map(len, files.values()))
+    if total > MOST_BYTES:
+        largest = max(files, key=lambda name: len(files[name]))
+        raise UsageError(
+            f"what the run reads has {total:,} bytes, {largest} most of them, and --{way} sends {MOST_BYTES:,} at most",
+            "run it from a host: testbed run --hosts FILE",
+        )
+
+
+def _stack(folder: Path, run: SharedRun) -> int:
+    _put(folder, run.files)
     _put_keys(folder, new_keys())
-    _put(folder, {"stack.yaml": swarm.stack_file(run)})
-    print_text(f"{folder}/stack.yaml: docker stack deploy -c {folder}/stack.yaml testbed")
+    _put(folder, {STACK_FILE: swarm.stack_file(run).encode()})
+    print_text(f"{folder}/{STACK_FILE}: docker stack deploy -c {folder}/{STACK_FILE} testbed")
     return EXIT_OK
 
 
-def _manifests(folder: Path, run: SharedRun, scenario: str) -> int:
+def _manifests(folder: Path, run: SharedRun) -> int:
     """Manifests in the folder itself, the chart beside them; the keys lie in secrets.yaml and in the chart."""
     keys = new_keys()
-    files = {
-        HOSTS_FILE: swarm.hosts_file(run, kubernetes.pod_names(run.nodes), KUBERNETES, kubernetes.AGENTS),
-        SCENARIO_FILE: scenario,
-    }
-    made = kubernetes.manifests(run, keys, files)
+    made = kubernetes.manifests(run, keys)
     write_private(folder / "secrets.yaml", made.pop("secrets.yaml").encode())
-    _put(folder, made)
+    _put(folder, {name: text.encode() for name, text in made.items()})
     chart = folder / CHART
-    _put(chart, kubernetes.chart(run, metadata.version("edge-testbed")))
-    _put(chart / "files", files)
+    _put(chart, {name: text.encode() for name, text in kubernetes.chart(run, metadata.version("edge-testbed")).items()})
+    _put(chart / "files", run.files)
     _put_keys(chart / "files", keys)
-    print_text(f"{folder}: kubectl apply -f {folder}, or helm install testbed {chart}")
+    print_text(f"{folder}: kubectl apply --server-side -f {folder}, or helm install testbed {chart}")
     return EXIT_OK
 
 
-def _put(folder: Path, texts: dict[str, str]) -> None:
-    for name, text in texts.items():
+def _put(folder: Path, files: Mapping[str, bytes]) -> None:
+    for name, content in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        keep(folder / name, text.encode())
+        keep(folder / name, content)
 
 
 def _put_keys(folder: Path, keys: tuple[bytes, bytes]) -> None:

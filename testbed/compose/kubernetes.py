@@ -5,17 +5,16 @@ which nobody else reaches either; secrets for the keys. Agents and recorder need
 """
 
 import base64
+import re
 from collections.abc import Mapping
 
 from testbed.compose.swarm import (
     AGENT_KEYS,
     DOOR,
     ETC,
-    HOSTS_FILE,
     KEPT_RUNS,
     LAUNCHER_KEYS,
     RECORDER_NAME,
-    SCENARIO_FILE,
     SharedRun,
     agent_words,
     dumped,
@@ -23,7 +22,7 @@ from testbed.compose.swarm import (
     run_words,
 )
 
-AGENTS, RECORDER_POD, RUNS_CLAIM = "testbed-agents", "testbed-recorder", "testbed-runs"
+AGENTS, RECORDER_POD, RUNS_CLAIM, FILES_MAP = "testbed-agents", "testbed-recorder", "testbed-runs", "testbed-files"
 PART_OF = {"app.kubernetes.io/part-of": "testbed"}
 NOBODYS_ID, MOST_RUNS = 65534, "5Gi"
 Manifest = dict[str, object]
@@ -34,12 +33,11 @@ def pod_names(nodes: int) -> list[str]:
     return [f"{AGENTS}-{n}" for n in range(nodes)]
 
 
-def manifests(run: SharedRun, keys: tuple[bytes, bytes], files: Mapping[str, str]) -> dict[str, str]:
-    """The text of each manifest by the name of its file; ``keys`` are the launcher's and the agents', ``files`` what
-    the recorder reads."""
+def manifests(run: SharedRun, keys: tuple[bytes, bytes]) -> dict[str, str]:
+    """The text of each manifest by the name of its file; ``keys`` are the launcher's and the agents'."""
     documents = {
         "secrets.yaml": [_secret("launcher", LAUNCHER_KEYS, keys[0]), _secret("agents", AGENT_KEYS, keys[1])],
-        "config.yaml": [{**_named("ConfigMap", "testbed-files"), "data": dict(files)}],
+        "config.yaml": [_config(run.files)],
         "network.yaml": [_policy(), _service(AGENTS, AGENTS), _service(RECORDER_POD, RECORDER_POD)],
         "agents.yaml": [_agents(run)],
         "recorder.yaml": [_claim(), _recorder(run)],
@@ -49,8 +47,7 @@ def manifests(run: SharedRun, keys: tuple[bytes, bytes], files: Mapping[str, str
 
 
 def chart(run: SharedRun, version: str) -> dict[str, str]:
-    """The files of a Helm chart by their paths, but for what it reads from its folder ``files``: keys, hosts and
-    scenario."""
+    """The files of a Helm chart by their paths, but for its folder ``files``: keys, and what the recorder reads."""
     templates = {
         "network.yaml": dumped(_policy()) + "---\n" + dumped(_service(AGENTS, AGENTS)),
         "agents.yaml": dumped(_agents(run)),
@@ -67,12 +64,12 @@ def chart(run: SharedRun, version: str) -> dict[str, str]:
         templates = {name: text.replace(old, new) for name, text in templates.items()}
     data = "data:\n"
     secret = data + '  {}: {{{{ .Files.Get "files/{}" | b64enc }}}}\n'
-    config = data + "".join(
-        f'  {name}: |-\n{{{{ .Files.Get "files/{name}" | indent 4 }}}}\n' for name in (HOSTS_FILE, SCENARIO_FILE)
+    config = "binaryData:\n" + "".join(
+        f'  {_key(n, name)}: {{{{ .Files.Get "files/{name}" | b64enc }}}}\n' for n, name in enumerate(run.files)
     )
     key_files = (("launcher", LAUNCHER_KEYS), ("agents", AGENT_KEYS))
     secrets = [dumped(_named("Secret", f"testbed-{who}")) + secret.format(file, file) for who, file in key_files]
-    templates["files.yaml"] = "---\n".join([*secrets, dumped(_named("ConfigMap", "testbed-files")) + config])
+    templates["files.yaml"] = "---\n".join([*secrets, dumped(_named("ConfigMap", FILES_MAP)) + config])
     about = {"apiVersion": "v2", "name": "testbed", "description": run.about, "version": version, "type": "application"}
     values = {"image": run.image, "nodes": run.nodes, "cores": run.cores, "storage": MOST_RUNS}
     texts = {"Chart.yaml": dumped(about), "values.yaml": dumped(values)}
@@ -89,6 +86,22 @@ def _labels(app: str) -> dict[str, str]:
 
 def _secret(who: str, file: str, content: bytes) -> Manifest:
     return {**_named("Secret", f"testbed-{who}"), "data": {file: base64.b64encode(content).decode()}}
+
+
+def _key(n: int, name: str) -> str:
+    """Under which key the map has the recorder's n-th file: its name, unless that holds what keys may not."""
+    return name if re.fullmatch(r"[-._a-zA-Z0-9]+", name) else f"file-{n}"
+
+
+def _config(files: Mapping[str, bytes]) -> Manifest:
+    """Text is written as it is, for whoever changes the manifest; whatever else in base64."""
+    text, other = {}, {}
+    for n, (name, content) in enumerate(files.items()):
+        try:
+            text[_key(n, name)] = content.decode()
+        except UnicodeDecodeError:
+            other[_key(n, name)] = base64.b64encode(content).decode()
+    return {**_named("ConfigMap", FILES_MAP), "data": text, **({"binaryData": other} if other else {})}
 
 
 def _policy() -> Manifest:
@@ -137,11 +150,15 @@ def _agents(run: SharedRun) -> Manifest:
 
 
 def _recorder(run: SharedRun) -> Manifest:
+    items = [{"key": _key(n, name), "path": name} for n, name in enumerate(run.files)]
     projected: Manifest = {
         "name": "files",
         "projected": {
             "defaultMode": 0o440,
-            "sources": [{"secret": {"name": "testbed-launcher"}}, {"configMap": {"name": "testbed-files"}}],
+            "sources": [
+                {"secret": {"name": "testbed-launcher"}},
+                {"configMap": {"name": FILES_MAP, "items": items}},
+            ],
         },
     }
     claim: Manifest = {"name": "runs", "persistentVolumeClaim": {"claimName": RUNS_CLAIM}}

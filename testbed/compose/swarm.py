@@ -1,6 +1,6 @@
 """The stack file of a run over a Docker Swarm: a service of host agents, one task a node, and the recorder (pure)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 import yaml
@@ -17,7 +17,8 @@ SHARED_TEXT = """\
 
 class SharedRun(msgspec.Struct, frozen=True, kw_only=True):
     """A run whose agents are of one service or set: by which ``command`` it is described, the ``image`` of all, how
-    many ``nodes`` with how many ``cores`` each, and the ``arguments`` of `testbed run` but for scenario and hosts."""
+    many ``nodes`` with how many ``cores`` each, the ``arguments`` of `testbed run` but for scenario and hosts, and the
+    ``files`` that the recorder reads besides its keys, by their paths below `ETC`."""
 
     about: str
     command: str
@@ -25,6 +26,7 @@ class SharedRun(msgspec.Struct, frozen=True, kw_only=True):
     nodes: int
     cores: float
     arguments: Sequence[str]
+    files: Mapping[str, bytes]
 
 
 def head(run: SharedRun, files: str) -> str:
@@ -32,15 +34,15 @@ def head(run: SharedRun, files: str) -> str:
     return SHARED_TEXT.format(about=run.about, command=run.command, files=files)
 
 
-def hosts_file(run: SharedRun, names: Sequence[str], way: str, service: str) -> str:
-    """The file of hosts that the recorder reads: agents called ``names``, who call it."""
+def hosts_file(cores: float, names: Sequence[str], way: str, service: str) -> str:
+    """The file of hosts that the recorder reads: agents called ``names``, with so many ``cores`` each, who call it."""
     lines = [
         "# Change cores to what the nodes have, and add holds: [...] to place cells.",
         f"door: {DOOR}",
         f"secret: {LAUNCHER_KEYS}",
         "hosts:",
     ]
-    lines += [f"  - {{name: {name}, cores: {run.cores:g}, reach: {{{way}: {service}}}}}" for name in names]
+    lines += [f"  - {{name: {name}, cores: {cores:g}, reach: {{{way}: {service}}}}}" for name in names]
     return "\n".join(lines) + "\n"
 
 
@@ -56,6 +58,7 @@ def agent_words(launcher: str) -> list[str]:
 
 def stack_file(run: SharedRun) -> str:
     """The stack: `docker stack deploy` takes it as it is."""
+    configs = {f"file-{n}": name for n, name in enumerate(run.files)}
     hardened = {"read_only": True, "init": True, "cap_drop": ["ALL"], "user": "65534:65534"}
     agent = {
         "image": run.image,
@@ -83,7 +86,7 @@ def stack_file(run: SharedRun) -> str:
         "tmpfs": ["/tmp"],
         "volumes": [f"runs:{KEPT_RUNS}"],
         "secrets": [_mounted("launcher", LAUNCHER_KEYS)],
-        "configs": [_mounted("hosts", HOSTS_FILE), _mounted("scenario", SCENARIO_FILE)],
+        "configs": [_mounted(source, name) for source, name in configs.items()],
         "deploy": {
             "replicas": 1,
             "endpoint_mode": "dnsrr",
@@ -97,10 +100,13 @@ def stack_file(run: SharedRun) -> str:
         "networks": {"run": {"driver": "overlay", "internal": True}},
         "volumes": {"runs": {}},
         "secrets": {"agents": {"file": f"./{AGENT_KEYS}"}, "launcher": {"file": f"./{LAUNCHER_KEYS}"}},
-        "configs": {"hosts": {"file": f"./{HOSTS_FILE}"}, "scenario": {"file": f"./{SCENARIO_FILE}"}},
+        "configs": {source: {"file": f"./{name}"} for source, name in configs.items()},
     }
-    files = f"{HOSTS_FILE}, {SCENARIO_FILE} and two files of keys"
-    return head(run, files) + "# docker stack deploy -c stack.yaml testbed\n" + dumped(document)
+    return (
+        head(run, f"{', '.join(run.files)} and two files of keys")
+        + "# docker stack deploy -c stack.yaml testbed\n"
+        + dumped(document)
+    )
 
 
 def dumped(document: object) -> str:
@@ -108,12 +114,20 @@ def dumped(document: object) -> str:
     return str(yaml.dump(document, Dumper=_Written, sort_keys=False, width=110))
 
 
+def _lines(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    """A text of several lines line by line."""
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, "|" if "\n" in text else None)
+
+
 class _Written(yaml.SafeDumper):
-    """Writes out what is the same in several places, as its readers expect."""
+    """Writes out what is the same in several places, as its readers expect, and texts so that they can be changed."""
 
     def ignore_aliases(self, data: object) -> bool:
         """See `yaml.representer.BaseRepresenter`."""
         return True
+
+
+_Written.add_representer(str, _lines)
 
 
 def _mounted(source: str, target: str) -> dict[str, object]:

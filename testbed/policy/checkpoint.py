@@ -21,15 +21,30 @@ from testbed.record.files import keep, unwritable
 
 FORMAT = 3
 FREE = ("versions", "curve")
+IN_RUNS = ("parameters", "square")
 MADE_BY = "`testbed train region --algorithm a3c-do` makes one"
 
 
 def save(path: Path, arrays: dict[str, Any], about: dict[str, Any]) -> None:
     """Write ``arrays`` and the JSON-able ``about`` to ``path``, whole or not; see `testbed.record.files.keep`."""
+    keep(path, _written(arrays, {"format": FORMAT, **about}))
+
+
+def _written(arrays: dict[str, Any], about: dict[str, Any]) -> bytes:
     buffer = io.BytesIO()
-    header = json.dumps({"format": FORMAT, **about})
-    np.savez(buffer, about=np.array(header), **arrays)
-    keep(path, buffer.getvalue())
+    np.savez(buffer, about=np.array(json.dumps(about)), **arrays)
+    return buffer.getvalue()
+
+
+def for_a_run(path: Path) -> bytes:
+    """The checkpoint at ``path`` as far as a run reads it, a tenth: not what only a training goes on from.
+
+    That of a heuristic is returned as it is. Raises as `read`.
+    """
+    if not zipfile.is_zipfile(path):
+        return path.read_bytes()
+    arrays, about = read(path)
+    return _written({name: arrays[name] for name in IN_RUNS if name in arrays}, about)
 
 
 def read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -47,7 +47,7 @@ def gathered(scenarios: Iterable[Scenario], strategies: Iterable[str]) -> Materi
     """
     files: dict[str, bytes] = {}
     stored: dict[str, str] = {}
-    paths = [path for scenario in scenarios for path in _traces(scenario)]
+    paths = [path for scenario in scenarios for path in read_by(scenario)]
     for path in dict.fromkeys([*paths, *(path for name in strategies for path in _checkpoint(name))]):
         stored[path] = f"{len(stored)}/{Path(path).name}"
         files[stored[path]] = _content(path)
@@ -119,7 +119,8 @@ def naming_originals(error: TestbedError, materials: Materials, root: Path) -> T
     return error
 
 
-def _traces(scenario: Scenario) -> Iterator[str]:
+def read_by(scenario: Scenario) -> Iterator[str]:
+    """The paths of the files that ``scenario`` names."""
     workload = scenario.workload
     if workload.trace:
         yield from (workload.trace, *workload.parts)

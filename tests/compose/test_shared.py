@@ -1,18 +1,25 @@
 """What is written for Docker Swarm and Kubernetes: read by their own tools where these are there; no secret in it."""
 
+import base64
 import shutil
 import stat
 import subprocess
 
+import numpy as np
 import pytest
 import yaml
 
 from testbed.cli.main import main
 from testbed.hosts.calls import read_keys
 from testbed.hosts.hosts_file import KUBERNETES, SWARM, read_hosts
+from testbed.policy.checkpoint import load_policy, read, save
+from testbed.policy.learned import Learned
+from testbed.policy.network import SEQUENTIAL, initial
+from testbed.scenario.load import load_scenario, shipped
 from tests.command import call
 
 KEYS = ("launcher.keys", "agents.keys")
+REQUESTS = shipped()["recorded"].with_name("requests.csv").read_text()
 
 
 def written(folder, way, *more):
@@ -102,10 +109,57 @@ def test_the_chart_asks_its_values_for_what_clusters_differ_in(tmp_path):
         (("--nodes", "2"), "--nodes is for --swarm and --kubernetes"),
         (("--swarm", "s", "--nodes", "0"), "a run needs a node"),
         (("--swarm", "s", "-o", "x"), "-o is for a file of Compose"),
-        (("--swarm", "s", "--policy", "priced-do:p.json"), "checkpoints are not sent"),
+        (("--swarm", "s", "--set", "workload.trace=aside.csv"), "aside.csv is not sent"),
+        (("--swarm", "s", "--policy", "priced-do:large.json"), "policy/large.json most of them"),
     ],
 )
 def test_what_cannot_be_written_is_refused(tmp_path, more, why):
-    (tmp_path / "p.json").write_text('{"policy": "priced", "beta": 0.1, "beta0": 0.0}')
+    (tmp_path / "aside.csv").write_text(REQUESTS)
+    (tmp_path / "large.json").write_text('{"policy": "priced", "beta": 0.1, "beta0": 0.0}' + " " * 500_000)
     assert why in call("compose", "region", *more, cwd=tmp_path, code=2).stderr
-    assert not (tmp_path / "s").exists()
+    assert not list((tmp_path / "s").glob("*"))
+
+
+def test_what_the_scenario_names_and_the_checkpoint_are_sent_at_their_places(tmp_path):
+    (tmp_path / "day").mkdir()
+    (tmp_path / "day" / "requests.csv").write_text(REQUESTS)
+    (tmp_path / "own.yaml").write_text("workload: {trace: day/requests.csv}\nslots: 20\n")
+    trained = tmp_path / "trained.npz"
+    save(trained, {"parameters": initial(1), "rng": np.zeros(4, np.uint64)}, {"algorithm": "a3c", "head": SEQUENTIAL})
+    policy = ("--policy", f"a3c:{trained}")
+    folder = tmp_path / "s"
+    assert main(["compose", str(tmp_path / "own.yaml"), "--swarm", str(folder), *policy]) == 0
+    stack = yaml.safe_load((folder / "stack.yaml").read_text())
+    recorder = stack["services"]["recorder"]
+    mounted = {one["target"]: folder / stack["configs"][one["source"]]["file"] for one in recorder["configs"]}
+    assert mounted["/etc/testbed/day/requests.csv"].read_text() == REQUESTS
+    assert recorder["command"][-1] == "a3c:/etc/testbed/policy/trained.npz"
+    sent = mounted["/etc/testbed/policy/trained.npz"]
+    assert isinstance(load_policy(sent, "a3c"), Learned) and read(sent)[0].keys() == {"parameters"}
+    assert load_scenario(folder / "scenario.yaml").workload.trace == str(folder / "day" / "requests.csv")
+
+    cluster = tmp_path / "k"
+    assert main(["compose", str(tmp_path / "own.yaml"), "--kubernetes", str(cluster), *policy]) == 0
+    [config], [job] = of_kind(cluster, "ConfigMap"), of_kind(cluster, "Job")
+    [source] = [one for one in job["spec"]["template"]["spec"]["volumes"] if "projected" in one]
+    places = {one["path"]: one["key"] for one in source["projected"]["sources"][1]["configMap"]["items"]}
+    assert config["data"][places["day/requests.csv"]] == REQUESTS
+    assert base64.b64decode(config["binaryData"][places["policy/trained.npz"]]) == sent.read_bytes()
+    assert (cluster / "chart" / "files" / "policy" / "trained.npz").read_bytes() == sent.read_bytes()
+
+
+def test_helm_renders_the_chart_to_the_same_objects(tmp_path):
+    helm = pytest.importorskip("helm_python.chart", reason="pip install helm-python-sdk brings Helm")
+    folder = written(tmp_path / "k", KUBERNETES)
+    rendered = helm.Chart.load(str(folder / "chart")).render().values()
+    found = [one for text in rendered for one in yaml.safe_load_all(text) if one]
+    assert helm.lint(str(folder / "chart"))["errors"] == []
+
+    def named(one):
+        return one["kind"], one["metadata"]["name"]
+
+    made = {named(one): one for one in documents(folder)}
+    assert made.keys() == {named(one) for one in found}
+    for one in found:
+        if one["kind"] != "ConfigMap":  # text there, base64 here
+            assert {**one, "data": None} == {**made[named(one)], "data": None}
