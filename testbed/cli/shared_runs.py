@@ -11,7 +11,7 @@ from testbed.cli import containers
 from testbed.cli.commands import common
 from testbed.cli.console import print_text
 from testbed.compose import kubernetes, swarm
-from testbed.compose.swarm import AGENT, AGENT_KEYS, ETC, HOSTS_FILE, LAUNCHER_KEYS, SCENARIO_FILE, SharedRun
+from testbed.compose.swarm import AGENT_KEYS, ETC, HOSTS_FILE, LAUNCHER_KEYS, SCENARIO_FILE, SharedRun
 from testbed.hosts.calls import new_keys
 from testbed.hosts.hosts_file import KUBERNETES, SWARM
 from testbed.model.errors import UsageError
@@ -51,8 +51,7 @@ def write(args: argparse.Namespace) -> int:
     command = f"{containers.as_typed('compose', args)} --{way} {shlex.quote(str(folder))} --nodes {nodes}"
     checkpoint = loading.checkpoint_of(args.policy)
     sent_policy = f"{POLICY_FOLDER}/{Path(checkpoint).name}"
-    names, service = _agents(way, nodes)
-    hosts = swarm.hosts_file(NODE_CORES, names, way, service)
+    hosts = swarm.hosts_file(NODE_CORES, way, _service_of(way, nodes))
     files = {HOSTS_FILE: hosts.encode(), **_scenario_files(args)}
     if checkpoint:
         files[sent_policy] = for_a_run(Path(checkpoint))
@@ -69,11 +68,11 @@ def write(args: argparse.Namespace) -> int:
     return _stack(folder, run) if way == SWARM else _manifests(folder, run)
 
 
-def _agents(way: str, nodes: int) -> tuple[list[str], str]:
-    """The names of the agents, and of what they are of."""
+def _service_of(way: str, nodes: int) -> dict[str, str]:
+    """The agents by name, each with the service or the set that it is of."""
     if way == SWARM:
-        return [f"{AGENT}-{n + 1}" for n in range(nodes)], AGENT
-    return kubernetes.pod_names(nodes), kubernetes.AGENTS
+        return {name: name for name in swarm.agent_names(nodes)}
+    return dict.fromkeys(kubernetes.pod_names(nodes), kubernetes.AGENTS)
 
 
 def _scenario_files(args: argparse.Namespace) -> dict[str, bytes]:
@@ -109,7 +108,9 @@ def _stack(folder: Path, run: SharedRun) -> int:
     _put(folder, run.files)
     _put_keys(folder, new_keys())
     _put(folder, {STACK_FILE: swarm.stack_file(run).encode()})
-    print_text(f"{folder}/{STACK_FILE}: docker stack deploy -c {folder}/{STACK_FILE} testbed")
+    for n in range(run.nodes):
+        print_text(f"docker node update --label-add {swarm.LABEL}={n + 1} NODE-{n + 1}")
+    print_text(f"docker stack deploy -c {folder}/{STACK_FILE} testbed")
     return EXIT_OK
 
 

@@ -1,13 +1,17 @@
-"""The stack file of a run over a Docker Swarm: a service of host agents, one task a node, and the recorder (pure)."""
+"""The stack file of a run over a Docker Swarm: a host agent on each labelled node, and the recorder (pure).
+
+Each agent is a service of its own, so that it has a name by which it is found again at another address.
+"""
 
 from collections.abc import Mapping, Sequence
 
 import msgspec
 import yaml
 
-AGENT, RECORDER_NAME, DOOR = "agent", "recorder", 5550
+AGENT, RECORDER_NAME, LABEL, DOOR = "agent", "recorder", "testbed-agent", 5550
 LAUNCHER_KEYS, AGENT_KEYS = "launcher.keys", "agents.keys"
 HOSTS_FILE, SCENARIO_FILE = "hosts.yaml", "scenario.yaml"
+SCRATCH = {"type": "tmpfs", "target": "/tmp"}  # stacks do not know the key tmpfs
 ETC, KEPT_RUNS = "/etc/testbed", "/data/runs"
 SHARED_TEXT = """\
 # {about}
@@ -34,16 +38,24 @@ def head(run: SharedRun, files: str) -> str:
     return SHARED_TEXT.format(about=run.about, command=run.command, files=files)
 
 
-def hosts_file(cores: float, names: Sequence[str], way: str, service: str) -> str:
-    """The file of hosts that the recorder reads: agents called ``names``, with so many ``cores`` each, who call it."""
+def hosts_file(cores: float, way: str, service_of: Mapping[str, str]) -> str:
+    """The file of hosts that the recorder reads: agents with so many ``cores`` each, who call it; ``service_of`` has
+    the service or set of each by name. They are reached by name, as one that comes back may have another address."""
     lines = [
         "# Change cores to what the nodes have, and add holds: [...] to place cells.",
         f"door: {DOOR}",
         f"secret: {LAUNCHER_KEYS}",
         "hosts:",
     ]
-    lines += [f"  - {{name: {name}, cores: {cores:g}, reach: {{{way}: {service}}}}}" for name in names]
+    for name, service in service_of.items():
+        address = name if name == service else f"{name}.{service}"
+        lines.append(f"  - {{name: {name}, address: {address}, cores: {cores:g}, reach: {{{way}: {service}}}}}")
     return "\n".join(lines) + "\n"
+
+
+def agent_names(nodes: int) -> list[str]:
+    """The names of the agents, of their services and of their containers; the n-th is at the node with label n."""
+    return [f"{AGENT}-{n + 1}" for n in range(nodes)]
 
 
 def run_words(run: SharedRun) -> list[str]:
@@ -63,17 +75,14 @@ def stack_file(run: SharedRun) -> str:
     agent = {
         "image": run.image,
         **hardened,
-        "hostname": f"{AGENT}-{{{{.Task.Slot}}}}",
         "entrypoint": agent_words(RECORDER_NAME),
         "networks": ["run"],
-        "tmpfs": ["/tmp"],
+        "volumes": [SCRATCH],
         "secrets": [_mounted("agents", AGENT_KEYS)],
-        "deploy": {
-            "replicas": run.nodes,
-            "endpoint_mode": "dnsrr",
-            "placement": {"max_replicas_per_node": 1},
-            "restart_policy": {"condition": "any", "delay": "1s"},
-        },
+    }
+    agents = {
+        name: {**agent, "hostname": name, "deploy": _deployed(f"node.labels.{LABEL} == {n + 1}", "any")}
+        for n, name in enumerate(agent_names(run.nodes))
     }
     recorder = {
         "image": run.image,
@@ -83,20 +92,14 @@ def stack_file(run: SharedRun) -> str:
         "command": run_words(run),
         "working_dir": "/data",
         "networks": ["run"],
-        "tmpfs": ["/tmp"],
-        "volumes": [f"runs:{KEPT_RUNS}"],
+        "volumes": [SCRATCH, f"runs:{KEPT_RUNS}"],
         "secrets": [_mounted("launcher", LAUNCHER_KEYS)],
         "configs": [_mounted(source, name) for source, name in configs.items()],
-        "deploy": {
-            "replicas": 1,
-            "endpoint_mode": "dnsrr",
-            "placement": {"constraints": ["node.role == manager"]},
-            "restart_policy": {"condition": "none"},
-        },
+        "deploy": _deployed("node.role == manager", "none"),
     }
     document = {
         "version": "3.9",
-        "services": {AGENT: agent, RECORDER_NAME: recorder},
+        "services": {**agents, RECORDER_NAME: recorder},
         "networks": {"run": {"driver": "overlay", "internal": True}},
         "volumes": {"runs": {}},
         "secrets": {"agents": {"file": f"./{AGENT_KEYS}"}, "launcher": {"file": f"./{LAUNCHER_KEYS}"}},
@@ -128,6 +131,16 @@ class _Written(yaml.SafeDumper):
 
 
 _Written.add_representer(str, _lines)
+
+
+def _deployed(where: str, restart: str) -> dict[str, object]:
+    """How a service's one container is placed, and on which end of it another one comes; its name is its address."""
+    return {
+        "replicas": 1,
+        "endpoint_mode": "dnsrr",
+        "placement": {"constraints": [where]},
+        "restart_policy": {"condition": restart, "delay": "1s"},
+    }
 
 
 def _mounted(source: str, target: str) -> dict[str, object]:

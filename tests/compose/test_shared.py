@@ -42,13 +42,19 @@ def private(path):
 def test_a_stack_has_agents_that_call_a_recorder_that_lists_them(tmp_path):
     folder = written(tmp_path / "s", SWARM, "--slots", "20")
     stack = yaml.safe_load((folder / "stack.yaml").read_text())
-    agent, recorder = stack["services"]["agent"], stack["services"]["recorder"]
-    assert agent["deploy"]["replicas"] == 3 and agent["deploy"]["endpoint_mode"] == "dnsrr"
-    assert agent["hostname"] == "agent-{{.Task.Slot}}" and recorder["command"][-2:] == ["--slots", "20"]
+    agents = {name: service for name, service in stack["services"].items() if name != "recorder"}
+    recorder = stack["services"]["recorder"]
+    for n, (name, agent) in enumerate(agents.items()):
+        assert agent["hostname"] == name and agent["deploy"]["endpoint_mode"] == "dnsrr"
+        assert agent["deploy"]["placement"]["constraints"] == [f"node.labels.testbed-agent == {n + 1}"]
+    assert recorder["command"][-2:] == ["--slots", "20"]
     listed = read_hosts(folder / "hosts.yaml")
-    assert [host.name for host in listed.hosts] == ["agent-1", "agent-2", "agent-3"]
-    assert f"recorder:{listed.door}" in agent["entrypoint"] and stack["networks"]["run"]["internal"]
-    for service in (agent, recorder):
+    assert [host.name for host in listed.hosts] == [host.address for host in listed.hosts] == list(agents)
+    assert (
+        all(f"recorder:{listed.door}" in agent["entrypoint"] for agent in agents.values())
+        and stack["networks"]["run"]["internal"]
+    )
+    for service in (*agents.values(), recorder):
         assert service["read_only"] and service["cap_drop"] == ["ALL"] and "privileged" not in service
     launcher, agents = (read_keys(folder / name) for name in KEYS)
     assert launcher.secret != agents.secret and all(private(folder / name) for name in KEYS)
@@ -65,7 +71,7 @@ def test_docker_reads_the_stack(tmp_path):
     if "unknown" in done.stderr or "is not a docker command" in done.stderr:
         pytest.skip("this docker has no `stack config`")
     assert done.returncode == 0, done.stderr
-    assert yaml.safe_load(done.stdout)["services"].keys() == {"agent", "recorder"}
+    assert yaml.safe_load(done.stdout)["services"].keys() == {"agent-1", "agent-2", "agent-3", "recorder"}
 
 
 def test_manifests_have_a_set_of_agents_a_job_that_records_and_nobody_else_comes_in(tmp_path):
@@ -76,6 +82,7 @@ def test_manifests_have_a_set_of_agents_a_job_that_records_and_nobody_else_comes
     [files] = of_kind(folder, "ConfigMap")
     hosts = yaml.safe_load(files["data"]["hosts.yaml"])["hosts"]
     assert [host["name"] for host in hosts] == [f"{name}-{n}" for n in range(3)]
+    assert [host["address"] for host in hosts] == [f"{name}-{n}.{agents['spec']['serviceName']}" for n in range(3)]
     for one in (agents, job):
         pod = one["spec"]["template"]["spec"]
         assert pod["securityContext"]["runAsNonRoot"] and pod["automountServiceAccountToken"] is False

@@ -19,7 +19,7 @@ from tests.containers import base_image
 
 PACKAGES = ("docker.io", "iptables", "docker-compose")
 FETCH_S, START_S, END_S = 120, 60, 30
-NAMESPACES = ("unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
+NAMESPACES = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
 WITH_US = ("setpriv", "--pdeathsig", "KILL")  # whatever ends the tests ends their engine
 BASE = "testbed-test-base"
 DEFAULT = "unix:///var/run/docker.sock"
@@ -46,21 +46,56 @@ def own(remaining, folder):
     if os.getuid() != 0:
         raise UnavailableError("no container engine runs, and only root can start one")
     fetch(remaining)
+    with _programs_of(remaining):
+        daemon = _start(remaining, folder, ["unshare", "--net"])
+        try:
+            yield
+        finally:
+            _stop(daemon)
+
+
+@contextlib.contextmanager
+def swarm(remaining, folder, hosts, apart_s):
+    """A swarm of an engine on each of the ``hosts``, network namespaces whose addresses are given by name, each with a
+    clock that is so far ahead of the one before; the first is the manager, and the one that the environment names.
+    Yields their sockets by host."""
+    fetch(remaining)
+    daemons, sockets = [], {}
+    with _programs_of(remaining):
+        try:
+            for host, address in hosts.items():
+                (folder / host).mkdir()
+                clock = ["--time", "--monotonic", str((len(sockets) + 1) * apart_s)]
+                daemons.append(_start(remaining, folder / host, ["nsenter", f"--net=/run/netns/{host}"], clock))
+                sockets[host] = os.environ["DOCKER_HOST"]
+                if len(sockets) == 1:
+                    docker("swarm", "init", "--advertise-addr", address)
+                    token = docker("swarm", "join-token", "--quiet", "worker").strip()
+                    manager = f"{address}:2377"
+                else:
+                    docker("swarm", "join", "--advertise-addr", address, "--token", token, manager)
+            os.environ["DOCKER_HOST"] = next(iter(sockets.values()))
+            yield sockets
+        finally:
+            for daemon in reversed(daemons):
+                _stop(daemon)
+
+
+@contextlib.contextmanager
+def _programs_of(remaining):
+    """An environment with the programs that are kept in ``remaining``; what they leave in control groups is removed."""
     before = {name: os.environ.get(name) for name in ("PATH", "DOCKER_HOST")}
     programs = f"{remaining}/bin:{remaining}/root/usr/sbin:{remaining}/root/usr/bin"
     os.environ["PATH"] = f"{programs}:{before['PATH']}"
-    os.environ["DOCKER_HOST"] = f"unix://{folder}/engine.sock"
     groups = _groups()
-    daemon = _start(remaining, folder)
     try:
         yield
     finally:
-        _stop(daemon)
         for group in sorted(_groups() - groups, key=lambda path: -len(path.parts)):
             with contextlib.suppress(OSError):
                 group.rmdir()
         for name, value in before.items():
-            os.environ.pop(name)
+            os.environ.pop(name, None)
             if value is not None:
                 os.environ[name] = value
 
@@ -104,7 +139,10 @@ def fetch(remaining: Path) -> None:
     programs.rename(remaining / "bin")
 
 
-def _start(remaining, folder):
+def _start(remaining, folder, network, clock=()):
+    """A daemon below ``folder``, which the environment names then: on the ``network`` that these words before a command
+    choose, with the ``clock`` of these options of `unshare`."""
+    os.environ["DOCKER_HOST"] = f"unix://{folder}/engine.sock"
     libraries = remaining / "root" / "usr" / "lib" / "x86_64-linux-gnu"
     options = {
         "--data-root": folder / "data",
@@ -115,7 +153,7 @@ def _start(remaining, folder):
     command = ["dockerd", *(str(word) for pair in options.items() for word in pair)]
     with open(folder / "log", "ab") as log:
         daemon = subprocess.Popen(
-            [*WITH_US, *NAMESPACES, "sh", "-c", 'ip link set lo up && exec "$@"', "sh", *command],
+            [*WITH_US, *network, *NAMESPACES, *clock, "sh", "-c", 'ip link set lo up && exec "$@"', "sh", *command],
             env=os.environ | {"LD_LIBRARY_PATH": str(libraries), "XTABLES_LIBDIR": str(libraries / "xtables")},
             stdin=subprocess.DEVNULL,
             stdout=log,
