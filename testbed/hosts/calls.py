@@ -113,7 +113,7 @@ class CallDoor:
             if now_s - beaten_s > BEAT_MS / 1000:
                 beaten_s = now_s
                 for host, line in list(self._lines.items()):
-                    self._router.send_multipart([host, THERE, b""])
+                    self._say_there(host, line)
                     if now_s - line.heard_s > SILENT_S:
                         self._drop(poller, host)
             if self._ended.fileno() in polled:
@@ -134,10 +134,10 @@ class CallDoor:
             near_end, end = socket.socketpair()
             _, _, address = data.decode(errors="replace").partition(" ")
             self.addresses[host.decode(errors="replace")] = address
-            self._lines[host] = _Line(data, end, time.monotonic())
+            self._lines[host] = line = _Line(data, end, time.monotonic())
             poller.register(end, zmq.POLLIN)
             self._opened.append((host.decode(errors="replace"), Channel(near_end)))
-            self._router.send_multipart([host, THERE, b""])
+            self._say_there(host, line)
         elif line is not None:
             line.heard_s = time.monotonic()
             if kind == CARRIED:
@@ -155,6 +155,11 @@ class CallDoor:
         self._router.send_multipart([host, CARRIED if data else OVER, data])
         if not data:
             self._drop(poller, host)
+
+    def _say_there(self, host: bytes, line: _Line) -> None:
+        """Whom that is for is in it: an agent that has come back has the name, and hears what is for the last one."""
+        life, _, _ = line.life.partition(b" ")
+        self._router.send_multipart([host, THERE, life])
 
     def _drop(self, poller: zmq.Poller, host: bytes) -> None:
         line = self._lines.pop(host, None)
@@ -194,11 +199,13 @@ def _bridge(launcher: str, name: str, keys: CallKeys, end: socket.socket) -> Non
         polled = {source for source, _ in poller.poll(BEAT_MS)}
         if dealer in polled:
             kind, data = dealer.recv_multipart()
-            if not known:
+            if not known and (kind, data) == (THERE, life.encode()):
+                known = True
                 poller.register(end, zmq.POLLIN)  # what is said before anybody listens waits
-            heard_s, known, open_yet = time.monotonic(), True, kind != OVER
-            if kind == CARRIED:
-                end.sendall(data)
+            if known:
+                heard_s, open_yet = time.monotonic(), kind != OVER
+                if kind == CARRIED:
+                    end.sendall(data)
         elif end.fileno() in polled:
             data = end.recv(READ_BYTES)
             open_yet = bool(data)

@@ -196,6 +196,7 @@ class FleetSupervisor:
 
     def _exchange(self) -> None:
         """Hear what agents say, welcome new ones, start what waits for them, keep an eye on their clocks."""
+        opened = self._source.new()  # first: who has come back has ended before, and that is heard below
         for link in list(self._links.values()):
             reports = link.hear()
             for report in reports or ():
@@ -205,7 +206,7 @@ class FleetSupervisor:
                     self._take(report)
             if reports is None:
                 self._lose(link)
-        for host, channel in self._source.new():
+        for host, channel in opened:
             if host in self._links:
                 channel.close()  # one that lives already has the name
                 continue

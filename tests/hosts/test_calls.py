@@ -1,5 +1,6 @@
 """Agents that call: by keys, under their names, and a run over them."""
 
+import contextlib
 import json
 import socket
 import subprocess
@@ -7,9 +8,11 @@ import sys
 import time
 
 import pytest
+import zmq
 
-from testbed.hosts.calls import CallDoor, called, new_keys, read_keys
+from testbed.hosts.calls import CALL, CARRIED, OVER, THERE, CallDoor, called, new_keys, read_keys
 from testbed.model.errors import StartError
+from testbed.node.doorkeeper import Doorkeeper
 from tests.command import PATIENCE_S, call
 
 
@@ -58,6 +61,53 @@ def test_who_has_the_key_and_a_name_of_the_run_is_heard_and_nobody_else(keys):
     channel.close()
     assert agent.recv(1) == b"", "the end comes through"
     for end in (stranger, unnamed, agent):
+        end.close()
+    door.close()
+
+
+@pytest.mark.live
+def test_an_agent_that_comes_back_under_its_name_calls_again_whatever_it_hears_of_its_last_life(keys):
+    """The launcher's router knows it by its name alone, and says that it is there, and more, to the last one."""
+    own, agents = (read_keys(keys / name) for name in ("launcher.keys", "agents.keys"))
+    context = zmq.Context()
+    with contextlib.closing(context.socket(zmq.ROUTER)) as router:
+        Doorkeeper(router, own.secret, [own.other])
+        router.linger = 0
+        router.rcvtimeo = 1000 * PATIENCE_S
+        agent = called(f"127.0.0.1:{router.bind_to_random_port('tcp://127.0.0.1')}", "a", agents)
+        agent.settimeout(PATIENCE_S)
+        name, kind, first = router.recv_multipart()
+        assert (name, kind) == (b"a", CALL)
+        for kind, data in ((THERE, b"the last life"), (CARRIED, b"for the last life"), (OVER, b"")):
+            router.send_multipart([name, kind, data])
+        agent.sendall(b"ready")
+        assert router.recv_multipart() == [b"a", CALL, first], "not known yet: it calls on, and carries nothing"
+        life = first.partition(b" ")[0]
+        router.send_multipart([name, THERE, life])
+        router.send_multipart([name, CARRIED, b"welcome"])
+        assert agent.recv(100) == b"welcome"
+        while (heard := router.recv_multipart()) == [b"a", CALL, first]:
+            pass
+        assert heard == [b"a", CARRIED, b"ready"]
+        router.send_multipart([name, OVER, b""])
+        assert agent.recv(1) == b""
+        agent.close()
+    context.term()
+
+
+@pytest.mark.live
+def test_a_door_drops_the_line_of_a_life_before_it_opens_the_next(keys):
+    port = free_port()
+    door = CallDoor(port, read_keys(keys / "launcher.keys"), ["a"])
+    first = called(f"127.0.0.1:{port}", "a", read_keys(keys / "agents.keys"))
+    [(_, old)] = opened(door)
+    second = called(f"127.0.0.1:{port}", "a", read_keys(keys / "agents.keys"))
+    [(name, new)] = opened(door)
+    assert name == "a" and old.receive() is None, "the end of the last life is there when the next one is"
+    new.send(b"welcome")
+    second.settimeout(PATIENCE_S)
+    assert second.recv(7) == b"welcome"
+    for end in (first, second, old, new):
         end.close()
     door.close()
 
