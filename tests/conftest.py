@@ -1,6 +1,7 @@
 """What tests inherit from whoever started them is made alike."""
 
 import os
+import shutil
 import signal
 import sys
 import tempfile
@@ -16,7 +17,8 @@ properties.load()
 
 under_nohup = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
 signals.reset()
-os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="testbed-tests-")  # what this host was measured at stays out
+own_cache = tempfile.mkdtemp(prefix="testbed-tests-")  # what this host was measured at stays out
+os.environ["XDG_CACHE_HOME"] = own_cache
 if under_nohup:
     signal.signal(signal.SIGHUP, lambda number, frame: None)  # unlike SIG_IGN, this is not inherited by what is started
 
@@ -35,3 +37,8 @@ def pytest_sessionfinish() -> None:
     if "coverage" in sys.modules and (counting := sys.modules["coverage"].Coverage.current()) is not None:
         counting.stop()
         counting.save()
+
+
+def pytest_unconfigure() -> None:
+    """Leave nothing in the temporary directory."""
+    shutil.rmtree(own_cache, ignore_errors=True)

@@ -56,8 +56,8 @@ def test_a_stack_has_agents_that_call_a_recorder_that_lists_them(tmp_path):
     )
     for service in (*agents.values(), recorder):
         assert service["read_only"] and service["cap_drop"] == ["ALL"] and "privileged" not in service
-    launcher, agents = (read_keys(folder / name) for name in KEYS)
-    assert launcher.secret != agents.secret and all(private(folder / name) for name in KEYS)
+    launcher, callers = (read_keys(folder / name) for name in KEYS)
+    assert launcher.secret != callers.secret and all(private(folder / name) for name in KEYS)
     assert launcher.secret not in (folder / "stack.yaml").read_text()
 
 

@@ -60,7 +60,8 @@ def swarm(remaining, folder, hosts, apart_s):
     clock that is so far ahead of the one before; the first is the manager, and the one that the environment names.
     Yields their sockets by host."""
     fetch(remaining)
-    daemons, sockets = [], {}
+    daemons: list[subprocess.Popen[bytes]] = []
+    sockets: dict[str, str] = {}
     with _programs_of(remaining):
         try:
             for host, address in hosts.items():

@@ -37,7 +37,7 @@ def _nodes():
 def test_a_scenario_with_its_trace_and_a_checkpoint_go_to_nodes_with_clocks_days_apart(nodes, tmp_path):
     for source in (shipped()["recorded"], shipped()["recorded"].with_name("requests.csv")):
         shutil.copy(source, tmp_path)
-    shutil.copy(path_of("a3c-do"), tmp_path / "own.npz")
+    shutil.copy(str(path_of("a3c-do")), tmp_path / "own.npz")
     options = [str(tmp_path / "recorded.yaml"), "--policy", f"a3c-do:{tmp_path / 'own.npz'}", "--slots", "60"]
     options += ["--speed", "5", *LIGHT]
     run, said = swarm.run(tmp_path, "traced", options)
@@ -51,7 +51,7 @@ def test_a_scenario_with_its_trace_and_a_checkpoint_go_to_nodes_with_clocks_days
 
 def test_an_agent_that_is_killed_comes_back_and_so_do_its_processes(nodes, tmp_path):
     _, other = nodes.values()
-    killed = []
+    killed: list[str] = []
 
     def kill_once_it_runs():
         begun = engine.docker("volume", "ls", "--quiet", "--filter", "name=killed_runs")
