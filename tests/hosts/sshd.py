@@ -58,7 +58,7 @@ def served(folder: Path, before: Sequence[str] = (), address: str = "127.0.0.1")
             time.sleep(0.02)
         yield folder / "config"
     finally:
-        server.terminate()
+        (server.kill if before else server.terminate)()  # `unshare --fork` heeds no SIGTERM, and takes its child along
         server.wait()
 
 
