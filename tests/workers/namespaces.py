@@ -36,7 +36,8 @@ def hosts(count: int) -> Iterator[tuple[str, list[str]]]:
                 _ip("-n", name, "link", "set", device, "up")
         yield BRIDGE_HOST.format(net, 1), names
     finally:
-        for name in names:
+        for n, name in enumerate(names):  # a namespace ends later than it is deleted, and its links with it
+            subprocess.run(["ip", "link", "del", f"tb{number}v{n}"], capture_output=True, check=False)
             subprocess.run(["ip", "netns", "del", name], capture_output=True, check=False)
         subprocess.run(["ip", "link", "del", bridge], capture_output=True, check=False)
 
