@@ -26,6 +26,7 @@ _CHOOSING: dict[str, Policy] = {"greedy": PricedAny(), "jsq": Shortest(), "po2":
 TUNED_ANY = ("priced",)
 REGION = "-region"
 LEARNED = ("a3c", f"a3c{REGION}", "dqn")
+LEARNED_ANY = ("a3c", f"a3c{REGION}")
 PLANNER, THINK = "plan", "@"
 ABOUT = {
     "lc": "every task is executed locally",
@@ -46,7 +47,7 @@ ABOUT = {
 def names() -> tuple[str, ...]:
     """Every strategy's name."""
     plain = (name + suffix for name in (*_PLAIN, *TUNED, *LEARNED, PLANNER) for suffix in ("", DOUBLE))
-    return (*plain, *(name + ANY_SUFFIX for name in (*_CHOOSING, *TUNED_ANY)))
+    return (*plain, *(name + ANY_SUFFIX for name in (*_CHOOSING, *TUNED_ANY, *LEARNED_ANY)))
 
 
 def load(name: str, scenario: str = "region") -> tuple[Policy, bool]:
@@ -98,17 +99,18 @@ def untrained(strategy: str, scenario: str = "region") -> UsageError:
 
 def checkpoint_command(strategy: str, scenario: str = "region") -> str:
     """The command that makes a checkpoint: heuristics are tuned, networks are trained."""
+    allowed = " --set second_offload.by=agent" if chooses_target(strategy) else ""
     if parts(strategy)[0] in TUNED:
-        allowed = " --set second_offload.by=agent" if chooses_target(strategy) else ""
         return f"testbed tune {shlex.quote(scenario)} --policy {strategy}{allowed}"
     head = " --head regional" if REGION in strategy else ""
-    return f"testbed train {shlex.quote(scenario)} --algorithm {strategy.replace(REGION, '')}{head}"
+    return f"testbed train {shlex.quote(scenario)} --algorithm {strategy.replace(REGION, '')}{head}{allowed}"
 
 
 def trained(algorithm: str, head: str) -> str:
     """The strategy that `testbed train` makes with ``algorithm`` ("a3c-do") and ``head``."""
     base, double, _ = parts(algorithm)
-    return f"{base}{REGION if head == 'regional' else ''}{DOUBLE if double else ''}"
+    suffix = ANY_SUFFIX if chooses_target(algorithm) else DOUBLE if double else ""
+    return f"{base}{REGION if head == 'regional' else ''}{suffix}"
 
 
 def parts(name: str) -> tuple[str, bool, str]:
@@ -212,6 +214,10 @@ def _choosing(name: str, base: str, rest: str, scenario: str) -> Policy:
         if not rest:
             raise untrained(strategy, scenario)
         return PricedAny(*_numbers(rest, strategy, ("beta", "beta0", "away"), strategy, scenario))
+    if base in LEARNED_ANY:
+        if not rest:
+            raise untrained(strategy, scenario)
+        return _learned(base + ANY_SUFFIX, rest, strategy, scenario)
     if base not in _CHOOSING:
         raise UsageError(f'unknown policy "{strategy}"{_hint(strategy)}; known: {", ".join(names())}')
     if rest:
