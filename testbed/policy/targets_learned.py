@@ -36,7 +36,7 @@ class TargetNetwork:
     """
 
     head = network.CELL_ANY
-    double, paper = True, False
+    double, paper, remembers = True, False, False
 
     def __init__(self, params: network.Array) -> None:
         self.params, self.shape = params, network.layout(self.head)
