@@ -1,4 +1,6 @@
-"""How much looking ahead is worth on `region`, paired with tuned ``priced-do``, and how far it stays from hindsight.
+"""How much looking ahead is worth on `region`, paired with tuned prices, and how far it stays from hindsight.
+
+Both where the rule chooses the target of second offload and where agents do.
 
 ``python benchmarks/planning.py --out FILE.jsonl`` goes on from what the file has. Prices are tuned for each density on
 their training workloads; no evaluation workload is among those, and nothing of the planner was chosen on one.
@@ -8,6 +10,8 @@ import functools
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from itertools import product
+from typing import NamedTuple
 
 import numpy as np
 
@@ -31,7 +35,22 @@ DENSITIES, FIRST_SEED = (0.7, 0.9), 500_000
 SLOTS, PLANNED_SLOTS, EVALUATIONS = 300, 50, 1_000_000
 THINK = "20ms"
 PUBLISHED, MARK = "planning.jsonl", "planning"
-BASE, PLANS, USUAL = "priced-do", "plan-do:priced-do", "plan-do"
+OVERHEAD, HINDSIGHT = "overhead", "hindsight"
+
+
+class Study(NamedTuple):
+    """Who is compared: tuned prices (``base``), who ``plans`` from them, and the planner from its ``usual`` prices."""
+
+    base: str
+    plans: str
+    usual: str
+    changes: tuple[str, ...] = ()
+
+
+STUDIES = {
+    "": Study("priced-do", "plan-do:priced-do", "plan-do"),
+    "chosen ": Study("priced-any", "plan-any:priced-any", "plan-any", ("second_offload.by=agent",)),
+}
 
 
 class Timed(Planner):
@@ -50,33 +69,36 @@ class Timed(Planner):
 
 
 @functools.cache
-def prices(density: float) -> str:
-    """A checkpoint of ``priced-do``, tuned for a density."""
+def prices(density: float, study: Study) -> str:
+    """A checkpoint of the prices of ``study``, tuned for a density."""
     folder = tempfile.mkdtemp(prefix="planning-")
-    tuned = testbed("tune", "region", "--policy", BASE, "--out", folder, "--set", f"density={density}")
+    changes = [word for change in (f"density={density}", *study.changes) for word in ("--set", change)]
+    tuned = testbed("tune", "region", "--policy", study.base, "--out", folder, *changes)
     return str(tuned["checkpoint"])
 
 
 def rows(seeds: int, workloads: int) -> Iterator[Entry]:
     """What is measured: densities and workloads, in full and in hindsight."""
-    for density in DENSITIES:
+    for kind, density in product(STUDIES, DENSITIES):
         for n in range(max(seeds, workloads)):
             place = {"density": density, "seed": FIRST_SEED + n, "think": THINK}
             if n < seeds:
-                yield {"what": "overhead", **place}
+                yield {"what": kind + OVERHEAD, **place}
             if n < workloads:
-                yield {"what": "hindsight", **place}
+                yield {"what": kind + HINDSIGHT, **place}
 
 
 def run(row: Entry) -> Entry:
     """Measure a row."""
-    slots = SLOTS if row["what"] == "overhead" else PLANNED_SLOTS
-    changes = [f"density={row['density']}", f"seed={row['seed']}", f"slots={slots}"]
+    judged = row["what"].endswith(HINDSIGHT)
+    study = STUDIES[row["what"].removesuffix(HINDSIGHT if judged else OVERHEAD)]
+    slots = PLANNED_SLOTS if judged else SLOTS
+    changes = [f"density={row['density']}", f"seed={row['seed']}", f"slots={slots}", *study.changes]
     resolved = inputs.resolve(load_scenario("region", changes))
     workload = inputs.generate(resolved.scenario, resolved.system)
-    names = {BASE: f"{BASE}:{prices(row['density'])}"}
-    names |= {PLANS: f"plan-do@{THINK}:{names[BASE]}", USUAL: f"plan-do@{THINK}"}
-    return _overheads(resolved, workload, names) if row["what"] == "overhead" else _bound(resolved, workload, names)
+    tuned, usual = f"{study.base}:{prices(row['density'], study)}", f"{study.usual}@{THINK}"
+    names = {study.base: tuned, study.plans: f"{usual}:{tuned}", study.usual: usual}
+    return _bound(resolved, workload, names) if judged else _overheads(resolved, workload, names)
 
 
 def _overheads(resolved: Resolved, workload: Sequence[Task], names: dict[str, str]) -> Entry:
@@ -100,34 +122,39 @@ def _bound(resolved: Resolved, workload: Sequence[Task], names: dict[str, str]) 
     return {"best found": result.best, "lower bound": result.bound, **played}
 
 
-def overheads(entries: Sequence[Entry]) -> str:
+def overheads(entries: Sequence[Entry], kind: str) -> str:
     """The table of mean overheads; changes are of the means of paired workloads, with their 95 % interval."""
+    base, plans, usual, _ = STUDIES[kind]
     lines = []
     for density in DENSITIES:
-        own = [entry for entry in entries if entry["what"] == "overhead" and entry["density"] == density]
+        own = of(entries, kind + OVERHEAD, density)
         if not own:
             continue
-        line = [str(density), str(len(own)), f"{mean([entry[BASE] for entry in own]):.4f}"]
-        for label in (PLANS, USUAL):
-            ratio = intervals.of_ratio([entry[label] for entry in own], [entry[BASE] for entry in own])
+        line = [str(density), str(len(own)), f"{mean([entry[base] for entry in own]):.4f}"]
+        for label in (plans, usual):
+            ratio = intervals.of_ratio([entry[label] for entry in own], [entry[base] for entry in own])
             line.append(f"{mean([entry[label] for entry in own]):.4f}")
             line.append(f"{_percent(ratio.value)} [{_percent(ratio.low)}, {_percent(ratio.high)}]")
-        took = [mean([entry[f"{PLANS} ms"][n] for entry in own]) for n in (0, 1)]
+        took = [mean([entry[f"{plans} ms"][n] for entry in own]) for n in (0, 1)]
         lines.append([*line, f"{took[0]:.1f}, {took[1]:.1f} ms"])
-    head = ("ρ", "workloads", BASE, PLANS, "change", USUAL, "change", "CPU a slot, p50, p99")
-    return table(head, lines)
+    return table(("ρ", "workloads", base, plans, "change", usual, "change", "CPU a slot, p50, p99"), lines)
 
 
-def hindsight(entries: Sequence[Entry]) -> str:
+def hindsight(entries: Sequence[Entry], kind: str) -> str:
     """The table of distances from the best found."""
-    lines = []
+    lines, labels = [], STUDIES[kind][:3]
     for density in DENSITIES:
-        own = [entry for entry in entries if entry["what"] == "hindsight" and entry["density"] == density]
+        own = of(entries, kind + HINDSIGHT, density)
         if own:
             best = mean([entry["best found"] for entry in own])
-            above = [_percent(mean([entry[label] for entry in own]) / best) for label in (BASE, PLANS, USUAL)]
+            above = [_percent(mean([entry[label] for entry in own]) / best) for label in labels]
             lines.append([str(density), str(len(own)), f"{best:.4f}", *above])
-    return table(("ρ", "workloads", "best found", *(f"{label} above it" for label in (BASE, PLANS, USUAL))), lines)
+    return table(("ρ", "workloads", "best found", *(f"{label} above it" for label in labels)), lines)
+
+
+def of(entries: Sequence[Entry], what: str, density: float) -> list[Entry]:
+    """The ``entries`` of one kind and density."""
+    return [entry for entry in entries if entry["what"] == what and entry["density"] == density]
 
 
 def _percent(ratio: float) -> str:
@@ -141,8 +168,14 @@ def main() -> None:
     args = parser.parse_args()
     wanted = list(rows(args.seeds, args.workloads))
     entries = recorded(args.out, PUBLISHED) if args.show else measure(wanted, args.out, run)
-    judged = f"\n\n{hindsight(entries)}" if any(entry["what"] == "hindsight" for entry in entries) else ""
-    report(args, entries, overheads(entries) + judged, MARK)
+    there = {entry["what"] for entry in entries}
+    tables = [
+        show(entries, kind)
+        for kind in STUDIES
+        for show, what in ((overheads, OVERHEAD), (hindsight, HINDSIGHT))
+        if kind + what in there
+    ]
+    report(args, entries, "\n\n".join(tables), MARK)
 
 
 if __name__ == "__main__":

@@ -61,6 +61,8 @@ def place(tmp_path_factory):
     checkpoint.save(remaining / "a3c-do.npz", {"parameters": network.initial(1)}, about)
     regional = network.initial(1, network.layout(head=network.REGIONAL))
     checkpoint.save(remaining / "a3c-region-do.npz", {"parameters": regional}, {**about, "head": network.REGIONAL})
+    for name, head in (("a3c-any", network.CELL_ANY), ("a3c-region-any", network.REGIONAL_ANY)):
+        checkpoint.save(remaining / f"{name}.npz", {"parameters": network.initial(1)}, {**about, "head": head})
     return place
 
 

@@ -15,7 +15,7 @@ from controller.learn import layers, recurrent
 from controller.learn.hyperparameters import OPTION_NAMES, NotNegative, Positive, Share
 from controller.learn.recurrent import Remembered
 from testbed.policy.features import DECISION_FEATURES
-from testbed.policy.network import CONTINUOUS, GAIN_AT, JOINT, PER_UE, SPREAD, Array, Layout, vectors
+from testbed.policy.network import CHOOSING, CONTINUOUS, GAIN_AT, JOINT, PER_UE, SPREAD, Array, Layout, vectors
 
 MOST_WEIGHT = 10.0
 
@@ -42,7 +42,8 @@ class Rollout(msgspec.Struct, kw_only=True):
     """T slots of W worlds with D decisions in all.
 
     ``features`` (D, 30), for ``joint`` (D, 22·N + 8), for ``continuous`` with the proto-action (N, NaN without task)
-    behind; ``actions`` (0 or 1, or the joint vector's number) and ``log_probability`` (D,); ``slot`` (D,) = t·W + w;
+    behind, (D, 30·M) for heads that choose among M ESs; ``actions`` (0 or 1, an action of `testbed.model.targets`, or
+    the joint vector's number) and ``log_probability`` (D,); ``slot`` (D,) = t·W + w;
     ``weight`` (D,) is 0 for decisions that were not the policy's own; ``cells`` (T+1, W, C, 8); ``rewards`` (T, W).
     With a recurrent core, ``remembered`` is what it needs to be run again.
     """
@@ -81,10 +82,11 @@ def logits(params: Tensor, features: Tensor) -> Tensor:
 
 def policy(params: Tensor, shape: Layout, features: Tensor, actions: Tensor) -> tuple[Tensor, Tensor]:
     """Log-probability of ``actions`` and entropy in nats, (D,) both; the spread of ``continuous`` is fixed."""
+    if shape.head in CHOOSING.values():
+        return _of_places(actor(params, shape, features.reshape(-1, shape.inputs)).view(len(actions), -1), actions)
     logits = actor(params, shape, features[:, : shape.inputs])
     if shape.head == JOINT:
-        each = log_softmax(logits, dim=1)
-        return each.gather(1, actions.long()[:, None])[:, 0], -(each.exp() * each).sum(dim=1)
+        return _of_logits(logits, actions)
     if shape.head == CONTINUOUS:
         proto = features[:, shape.inputs :]
         away = torch.where(proto.isnan(), 0.0, (proto.nan_to_num() - logits) / SPREAD)
@@ -93,6 +95,16 @@ def policy(params: Tensor, shape: Layout, features: Tensor, actions: Tensor) -> 
     probability = torch.sigmoid(logit)
     entropy = -(probability * logsigmoid(logit) + (1.0 - probability) * logsigmoid(-logit))
     return logsigmoid(torch.where(actions > 0, logit, -logit)), entropy
+
+
+def _of_places(logits: Tensor, actions: Tensor) -> tuple[Tensor, Tensor]:
+    """As `policy`, from ``logits`` (D, M) of sending tasks to each ES; that of keeping them is 0."""
+    return _of_logits(torch.cat([torch.zeros_like(logits[:, :1]), logits], dim=1), actions)
+
+
+def _of_logits(logits: Tensor, actions: Tensor) -> tuple[Tensor, Tensor]:
+    each = log_softmax(logits, dim=1)
+    return each.gather(1, actions.long()[:, None])[:, 0], -(each.exp() * each).sum(dim=1)
 
 
 def values(

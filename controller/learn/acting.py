@@ -11,12 +11,13 @@ from testbed.twin import kernels
 from testbed.twin.compiled import OPTIONS, stamp
 from testbed.twin.compiled_network import remember
 from testbed.twin.entry import entry
-from testbed.twin.heads import REGIONAL_CODE, CompiledNetwork, DecisionRule, Trace, Turn, decide, see_cell
+from testbed.twin.heads import ANY_CODE, REGIONAL_CODE, CompiledNetwork, DecisionRule, Trace, Turn, decide, see_cell
 from testbed.twin.kernels import add_cell, clear_cells, view
 from testbed.twin.lists import item
 from testbed.twin.observe import observe_cell
 from testbed.twin.slot import advance
 from testbed.twin.state import HOLDING_REWARD
+from testbed.twin.target_heads import TargetLedger, TargetSlot, decide_targets
 
 
 class Recurrent(NamedTuple):
@@ -42,6 +43,7 @@ def _build(key: int) -> Any:
         trace: Trace,
         recurrent: Recurrent,
         ledger: Any,
+        known: TargetLedger,
         cells: Any,
         rewards: Any,
         earned: Any,
@@ -64,7 +66,9 @@ def _build(key: int) -> Any:
                 if rule.head == REGIONAL_CODE:
                     slot = RegionSlot(t * count + w, cells[t, w], ledger, ledger[0, :0])
                     d = decide_region(world, fixed, rule, net, trace, slot, d)
-                for c in range(fixed.edge_servers.shape[0] if rule.head != REGIONAL_CODE else 0):
+                elif rule.head >= ANY_CODE:
+                    d = decide_targets(world, fixed, rule, net, trace, TargetSlot(t * count + w, cells[t, w], known), d)
+                for c in range(fixed.edge_servers.shape[0] if rule.head < REGIONAL_CODE else 0):
                     turn = Turn(c, t * count + w, cells[t, w, c], recurrent.memory[w, c])
                     if recurrent.core.shape[0] > 0:
                         seen = recurrent.seen[t, w, c]

@@ -18,9 +18,9 @@ from testbed.policy import network, q_network
 from testbed.policy.arrays import fitting
 from testbed.policy.features import CELL_FEATURES
 from testbed.policy.network import Array, Layout
-from testbed.twin import compiled_network, heads
+from testbed.twin import compiled_network, heads, target_heads
 from testbed.twin.build import Source
-from testbed.twin.heads import CompiledNetwork, DecisionRule, Trace
+from testbed.twin.heads import CompiledNetwork, DecisionRule
 from testbed.twin.state import CELL
 from testbed.twin.twin import Twin
 
@@ -104,11 +104,8 @@ class Collector:
         shape, f32 = actor.layout(system), np.float32
         layers = shape.actor if actor.algorithm == "a3c" else q_network.DENSE
         self._layers = np.array(list(layers), np.int64)
-        width = shape.inputs + (shape.ues if actor.head == network.CONTINUOUS else 0)
         rows, cells = worlds * slots * len(system.ues), len(system.edge_servers)
-        self._trace = Trace(
-            np.zeros((rows, width), f32), np.zeros(rows, f32), np.zeros(rows, f32), np.zeros((rows, 2), np.int64)
-        )
+        self._trace, self._known = heads.trace(rows, shape, cells), target_heads.ledger(cells)
         self._cells = np.zeros((slots + 1, worlds, cells, CELL_FEATURES), f32)
         self._rewards = np.zeros((slots, worlds, cells), f32)
         self.earned = np.zeros((worlds, cells), CELL)
@@ -158,6 +155,7 @@ class Collector:
             trace=trace,
             recurrent=going,
             ledger=self._ledger,
+            known=self._known,
             cells=cells,
             rewards=each,
             earned=self.earned,
@@ -189,7 +187,7 @@ class Collector:
     def _log_probability(self, count: int) -> Array:
         """Of what was done, under what was done by (the policy, mixed with a coin)."""
         actions, logits, epsilon = self._trace.actions[:count], self._trace.logits[:count], self._actor.epsilon
-        if self._actor.head in (network.JOINT, network.CONTINUOUS):
+        if self._actor.head in (network.JOINT, network.CONTINUOUS, *network.CHOOSING.values()):
             return np.array(logits, np.float32)
         own = -np.logaddexp(0.0, np.where(actions > 0, -logits, logits))
         mixed = np.log((1.0 - epsilon) * np.exp(own) + 0.5 * epsilon) if epsilon else own

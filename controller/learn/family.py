@@ -51,6 +51,8 @@ def family_config(config: TrainConfig, family: tuple[FamilyScenario, ...]) -> Fa
     """``config`` for a whole ``family``. Raises `UsageError` for what cannot be trained over several scenarios."""
     if config.algorithm != "a3c":
         raise UsageError(f"{config.algorithm} learns in one scenario", "a3c and a3c-do learn over a family")
+    if config.head in network.CHOOSING.values():
+        raise UsageError("networks that choose targets learn in one scenario", "leave out --family, or train a3c-do")
     if config.layout.ues != 1 or config.head in (network.JOINT, network.CONTINUOUS):
         raise UsageError(f"head {config.head}: its network is made for cells of one size", "use the head sequential")
     if config.teacher is not None:

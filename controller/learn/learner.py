@@ -80,15 +80,19 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, rename=OPTION_NAMES
         shape = self.actor.layout(self.system)
         if self.observation not in OBSERVATION_NAMES:
             raise UsageError(f'unknown observation "{self.observation}"', f"known: {', '.join(OBSERVATION_NAMES)}")
-        at_once = self.head in (network.JOINT, network.CONTINUOUS)
-        if at_once and (self.algorithm == "dqn" or self.actor_critic.epsilon):
+        chooses = network.CHOOSING.values()
+        more = self.head in (network.JOINT, network.CONTINUOUS, *chooses)
+        if more and (self.algorithm == "dqn" or self.actor_critic.epsilon):
             raise UsageError(f"head {self.head} is for a3c without coin", "use the head sequential or factored")
         if self.gru_units and self.algorithm == "dqn":
             raise UsageError(f"a memory of {self.gru_units} is for a3c", "leave it out")
         if self.teacher is not None and self.head != network.REGIONAL:
             raise UsageError(f"the teacher {self.teacher.name} is for the head regional", "leave out --teacher")
-        if self.head == network.REGIONAL and (self.algorithm == "dqn" or self.observation == "paper"):
+        if self.head in (network.REGIONAL, *chooses) and (self.algorithm == "dqn" or self.observation == "paper"):
             raise UsageError(f"head {self.head} is for a3c with the observation full", "use the head sequential")
+        if self.system.chosen_target != (self.head in chooses):
+            what = "are for" if self.head in chooses else "know nothing of"
+            raise UsageError(f"head {self.head}: its networks {what} chosen targets", "train a3c-any for them")
         return shape
 
     @property
@@ -144,7 +148,8 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, rename=OPTION_NAMES
     def nbytes(self) -> int:
         """What a learner's arrays take at the least: decisions of a rollout with their activations, worlds, replay."""
         shape, ues, plays_twice = self.layout, len(self.system.ues), 1 + (self.algorithm == "dqn")
-        decisions = plays_twice * self.num_envs * self.rollout_length * ues * 4 * (shape.inputs + 2 * network.HIDDEN)
+        rows = ues * (len(self.system.edge_servers) if self.system.chosen_target else 1)
+        decisions = plays_twice * self.num_envs * self.rollout_length * rows * 4 * (shape.inputs + 2 * network.HIDDEN)
         worlds = self.num_envs * ues * TASKS_PER_UE * TASK.itemsize
         replay = self.values.capacity * 8 * network.INPUTS if self.algorithm == "dqn" else 0
         return decisions + worlds + replay

@@ -20,6 +20,7 @@ from testbed.model.ledger import COUNTS, Ledger
 from testbed.model.printable import printable
 from testbed.model.system import Plan
 from testbed.model.task import TASKS_IN_A_PART, Task, parts_of
+from testbed.planning.acting import acting
 from testbed.policy.heuristics import Policy
 from testbed.protocol.rows import EventRow, RewardRow, TaskRow
 from testbed.protocol.stretch import Stretch, joined
@@ -71,7 +72,8 @@ def by_twin(played: PlayedPlan, take: Told) -> Summed:
     from testbed.twin import run
 
     file, parts = played.path / directory.RECORD, parts_of(played.plan.workload, TASKS_IN_A_PART)
-    stretches = run.stretches(played.plan, played.policy, parts, played.choices)
+    policy = acting(played.plan, played.policy)
+    stretches = run.stretches(played.plan, policy, parts, played.choices)
     return _record(played, stretches, bulk.writing(file, reader.read_meta(file)), take)
 
 

@@ -26,9 +26,11 @@ from testbed.model.errors import StartError, UsageError
 from testbed.model.human import size
 from testbed.model.statistics import mean
 from testbed.model.system import System
+from testbed.model.targets import ANY_SUFFIX, chooses_target
 from testbed.model.task import INTERRUPTED
 from testbed.node import limits
-from testbed.policy.loading import DOUBLE, load, trained
+from testbed.policy import network
+from testbed.policy.loading import DOUBLE, load, parts, trained
 from testbed.policy.planned import Planned
 from testbed.record.backends import TWIN
 from testbed.scenario.dump import dump
@@ -41,7 +43,7 @@ from testbed.workers.build import versions
 
 ALGORITHMS = ("a3c", "dqn")
 _SEEDS, FAMILY_SEEDS, USUAL_RATE = tune.SEEDS, 4, {"a3c": 200, "dqn": 50}
-_HEURISTICS = ("lc", "offload", "random", "greedy")
+_HEURISTICS, _CHOOSING = ("lc", "offload", "random", "greedy"), ("greedy", "jsq", "po2")
 DEMONSTRATIONS = 3000
 TUNING = 0.5  # about the share of the time for baselines that goes into tuning one
 Say = Callable[[str], None]
@@ -71,7 +73,12 @@ class TrainingJob(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def double(self) -> bool:
         """Whether second offload is on."""
-        return self.algorithm.endswith(DOUBLE)
+        return self.algorithm.endswith(DOUBLE) or self.chosen_target
+
+    @property
+    def chosen_target(self) -> bool:
+        """Whether the agent chooses the target of second offload."""
+        return chooses_target(self.algorithm)
 
     @property
     def path(self) -> Path:
@@ -115,18 +122,19 @@ class Training:
     def __init__(self, job: TrainingJob) -> None:
         self.job = job
         scenario = msgspec.structs.replace(job.scenario, faults=())
-        system = inputs.resolve(scenario).system
+        resolved = inputs.resolve(scenario)
+        system = resolved.plan((), job.policy, second_offload=job.double, live=False).system
         endless, finite = (build.generator(scenario, system, endless=endless) for endless in (True, False))
         refusals.refuse(system)
         self.shares: FamilyEvaluator | None = None
-        base = job.algorithm.removesuffix(DOUBLE)
+        base = parts(job.algorithm)[0]
         updates = job.budget.updates or max(1, round(USUAL_RATE[base] * job.budget.seconds))
         config = TrainConfig(
             system=system,
             source=endless,
             double=job.double,
             algorithm=base,
-            head=job.head,
+            head=_head(job),
             observation=scenario.agent.observation,
             reward=scenario.agent.reward,
             team=scenario.agent.team,
@@ -155,11 +163,12 @@ class Training:
 
         ``progress`` hears what is done, and the share of it that is over.
         """
-        job, suffix = self.job, DOUBLE if self.job.double else ""
+        job, suffix = self.job, ANY_SUFFIX if self.job.chosen_target else DOUBLE if self.job.double else ""
         if job.family:
             return self._family_baseline(f"priced{suffix}", progress)
 
-        begun, whole = itertools.count(), len(self.seeds) * (len(_HEURISTICS) + 1)
+        heuristics = _CHOOSING if job.chosen_target else _HEURISTICS
+        begun, whole = itertools.count(), len(self.seeds) * (len(heuristics) + 1)
 
         def tuning(text: str, share: float) -> None:
             progress(text, TUNING * share)
@@ -168,7 +177,7 @@ class Training:
             progress(text, TUNING + (1.0 - TUNING) * next(begun) / whole)
 
         tuned = tune.tune(job.scenario, f"priced{suffix}", job.seed, tuning, _SEEDS)
-        rounds = Rounds([name + suffix for name in _HEURISTICS], TWIN, playing)
+        rounds = Rounds([name + suffix for name in heuristics], TWIN, playing)
         rounds.add(f"priced{suffix}", tune.policy_of(tuned.policy, tuple(tuned.values.values())), double=job.double)
         rounds.play(msgspec.structs.replace(job.scenario, faults=()), self.seeds)
         means = {
@@ -251,6 +260,17 @@ def _about(job: TrainingJob, config: TrainConfig) -> dict[str, Any]:
         "family": [msgspec.to_builtins(member) for member in job.family],
         "versions": versions(),
     }
+
+
+def _head(job: TrainingJob) -> str:
+    """The head by which the job's network decides. Raises `UsageError` for one that cannot choose targets, or does so
+    alone."""
+    if job.head in network.CHOOSING.values():
+        raise UsageError(f"--head {job.head}: that is how a3c{ANY_SUFFIX} decides", f"--algorithm a3c{ANY_SUFFIX}")
+    if job.chosen_target and job.head not in network.CHOOSING:
+        known = " and ".join(network.CHOOSING)
+        raise UsageError(f"--head {job.head}: {job.algorithm} cannot choose targets so", f"{known} can")
+    return network.CHOOSING[job.head] if job.chosen_target else job.head
 
 
 def _teacher(job: TrainingJob, scenario: Scenario) -> Teacher | None:

@@ -108,7 +108,7 @@ def heuristic(name: str, env: object) -> Heuristic | Constant:
         raise UsageError(what, f"make the environment with second_offload={double}")
     if config.system.chosen_target:
         what = f'"{name}" does not see in an observation where else tasks could go'
-        raise UsageError(what, "ask testbed.policy.loading.load(name)[0] for its decisions on env.views()")
+        raise UsageError(what, "ask testbed.policy.loading.load(name)[0] for its decisions on env.backend.views()")
     return _of(policy, name, env)
 
 

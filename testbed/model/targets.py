@@ -7,12 +7,13 @@ from testbed.model.task import LOCAL, OFFLOAD
 
 BY_RULE, BY_AGENT = "rule", "agent"
 ANY_SUFFIX, OWN_ANY_SUFFIX = "-any", "_any"
+THINK = "@"  # behind a planner's name stands how long it thinks
 UNCHOSEN = -1
 
 
 def chooses_target(strategy: str) -> bool:
     """Whether a strategy of this name chooses targets: ``NAME-any``, or a user's own that ends in ``_any``."""
-    return strategy.partition(":")[0].endswith(ANY_SUFFIX) or strategy.endswith(OWN_ANY_SUFFIX)
+    return strategy.partition(":")[0].partition(THINK)[0].endswith(ANY_SUFFIX) or strategy.endswith(OWN_ANY_SUFFIX)
 
 
 def actions(edge_servers: int, *, chosen_target: bool) -> int:

@@ -11,16 +11,16 @@ from testbed.model.task_model import TaskModel
 from testbed.planning import futures
 from testbed.planning.belief import Choices
 from testbed.planning.expectation import Expectation
-from testbed.planning.search import NO_UE, Moves, improve
+from testbed.planning.search import NO_MOVE, Moves, improve
+from testbed.policy.choosing import PricedAny, Shortest
 from testbed.policy.heuristics import Coin, FixedChoice, Policy, Priced
-from testbed.policy.joint import AtOnce
-from testbed.policy.learned import Learned
-from testbed.policy.planned import USUAL_BASE, Planned
+from testbed.policy.planned import USUAL_ANY_BASE, USUAL_BASE, Planned
 from testbed.twin import build, state
-from testbed.twin.networks import Deciding, deciding, is_network
+from testbed.twin.networks import Deciding, Network, deciding, is_network
 
 FUTURES, FEWEST_FUTURES, HORIZON = 32, 4, 8
 PLAYED_SLOT_NS, PLAYED_UE_NS = 200, 50  # what a slot of a future takes on one core, about, and each UE in it
+PLACE_NS = 25  # the same of each ES that a UE's tasks may go to, where agents choose
 NETWORK_UE_NS = 1_500  # the same of a UE for which a network decides
 FIELD_FUTURE = 3
 
@@ -34,11 +34,11 @@ class FutureSearch:
     def __init__(
         self, system: System, model: TaskModel | None, policy: Planned, capacity: int, *, double: bool
     ) -> None:
-        self._ues, self._think_ns = len(system.ues), policy.think_ns
+        self._ues, self._think_ns, self._actions = len(system.ues), policy.think_ns, system.actions
         self.expectation = Expectation(system, model, double=double)
         self._room = build.worlds(1, self.expectation.fixed, capacity)
         self._network = _network_of(policy.base, system)
-        self._base = _record_of(policy.base)
+        self._base = _record_of(policy.base, system)
         if self._network is not None:
             self._base["policy"] = state.NETWORK_CODE
 
@@ -54,7 +54,7 @@ class FutureSearch:
 
         It goes on while it is ``in_time``; without that, for as many futures as are played in the time to think, about.
         Futures are keyed by ``seed``. Returns a function that tells by how much it would cost more, in the mean over
-        futures, to flip each of the ``free`` UEs' decisions alone.
+        futures, to change each of the ``free`` UEs' decisions alone to the next action.
         """
         slot = int(present.status["slot"][0])
         seeds = self._futures(seed, slot, len(free))
@@ -82,18 +82,22 @@ class FutureSearch:
             )
             return changes
 
-        improve(free, attempt, in_time or (lambda: spare > 0))
-        return lambda: attempt(np.array([(ue, NO_UE) for ue in free], np.int64).reshape(-1, 2))
+        improve(free, attempt, in_time or (lambda: spare > 0), self._actions)
+        return lambda: attempt(np.array([(ue, 1, *NO_MOVE) for ue in free], np.int64).reshape(-1, 4))
 
     @property
     def _future_ns(self) -> int:
         """What a future takes on one core, about."""
-        a_ue = PLAYED_UE_NS if self._network is None else NETWORK_UE_NS
+        places = self._actions - 1
+        if self._network is not None:
+            a_ue = NETWORK_UE_NS * places
+        else:
+            a_ue = PLAYED_UE_NS + (PLACE_NS * places if places > 1 else 0)
         return HORIZON * (PLAYED_SLOT_NS + a_ue * self._ues)
 
     def _futures(self, seed: int, slot: int, free: int) -> NDArray[np.uint64]:
         """Seeds of futures: fewer where there would be no time to try the decisions of ``free`` UEs twice otherwise."""
-        fitting = self._think_ns // (self._future_ns * (2 * free + 1))
+        fitting = self._think_ns // (self._future_ns * (2 * free * (self._actions - 1) + 1))
         count = max(FEWEST_FUTURES, min(FUTURES, fitting))
         keys = [random.hash_key(seed, random.POLICY, slot, n, FIELD_FUTURE) for n in range(count)]
         return np.array(keys, np.uint64)
@@ -101,20 +105,24 @@ class FutureSearch:
 
 def _network_of(base: Policy, system: System) -> Deciding | None:
     """The base policy if it is a network that remembers nothing; what one remembers no future could begin with."""
-    if isinstance(base, Learned | AtOnce) and is_network(base, system) and not base.remembers:
+    if isinstance(base, Network) and is_network(base, system) and not base.remembers:
         return deciding(base, system, worlds=1)
     return None
 
 
-def _record_of(base: Policy) -> NDArray[np.void]:
+def _record_of(base: Policy, system: System) -> NDArray[np.void]:
     """The base policy as futures are played by it; one that is not compiled plans with the usual base after a slot."""
     record = np.zeros(1, futures.BASE_POLICY)
-    if not isinstance(base, (FixedChoice, Coin, Priced)):
-        base = USUAL_BASE
+    if not isinstance(base, (FixedChoice, Coin, Priced, PricedAny, Shortest)):
+        base = USUAL_ANY_BASE if system.chosen_target else USUAL_BASE
     if isinstance(base, FixedChoice):
         record["policy"] = state.OFFLOAD_CODE if base.choice else state.LC_CODE
     elif isinstance(base, Coin):
         record["policy"], record["probability"] = state.COIN, base.probability
+    elif isinstance(base, Shortest):
+        record["policy"], record["probability"] = state.SHORTEST, float(base.sampled)
     else:
         record["policy"], record["beta"], record["beta0"] = state.PRICED, base.beta, base.beta0
+        if isinstance(base, PricedAny):
+            record["policy"], record["probability"] = state.PRICED_ANY, base.away
     return record

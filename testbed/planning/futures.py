@@ -67,11 +67,11 @@ def _expect(world: World, fixed: Fixed, seed: Any, load: float) -> None:
 
 
 @njit(**INNER)
-def _flip(given: Any, move: Any) -> None:
-    """Flip the decisions of one or two UEs, NONE standing for nobody."""
-    for i in range(move.shape[0]):
+def _change(given: Any, move: Any, actions: int, sign: int) -> None:
+    """Make a move of `testbed.planning.search` (``sign`` 1), or take it back (-1); NONE stands for nobody."""
+    for i in range(0, move.shape[0], 2):
         if move[i] != NONE:
-            given[0, move[i]] = 1 - given[0, move[i]]
+            given[0, move[i]] = (given[0, move[i]] + sign * move[i + 1]) % actions
 
 
 def _build(key: int) -> tuple[Any, Any]:
@@ -81,7 +81,7 @@ def _build(key: int) -> tuple[Any, Any]:
     def attempt(
         present: Worlds, room: Worlds, fixed: Fixed, futures: Futures, given: Any, moves: Any, change: Any, by: Any
     ) -> int:
-        """Make those of ``moves`` (K, 2) of UEs that pay in ``given`` (1, N); returns how many futures were played.
+        """Make those of ``moves`` (K, 4) that pay in ``given`` (1, N); returns how many futures were played.
 
         ``change`` (K,) is set to the mean change that each move would have made, as far as it was looked into: after
         some futures in which it did not pay it is dropped. The costs of ``given`` are kept up. ``by`` is the network
@@ -89,9 +89,10 @@ def _build(key: int) -> tuple[Any, Any]:
         """
         source, world, count = view(present, 0), view(room, 0), futures.seeds.shape[0]
         now, tried, base = futures.costs[0], futures.costs[1], futures.base[0]
+        actions = fixed.edge_servers.shape[0] + 1 if fixed.system[0].chosen else 2
         played = 0 if key else 1
         for m in range(moves.shape[0]):
-            _flip(given, moves[m])
+            _change(given, moves[m], actions, 1)
             total, f = 0.0, 0
             while f < count:
                 _copy(source, world)
@@ -118,7 +119,7 @@ def _build(key: int) -> tuple[Any, Any]:
                 for k in range(count):
                     now[k] = tried[k]
             else:
-                _flip(given, moves[m])
+                _change(given, moves[m], actions, -1)
         return played
 
     @entry("the planner's corrections", **OPTIONS)

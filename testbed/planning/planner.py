@@ -8,6 +8,8 @@ from functools import partial
 
 from testbed.model.mdp import CellView, UeView
 from testbed.model.system import Plan
+from testbed.model.targets import target_of
+from testbed.model.task import LOCAL, OFFLOAD
 from testbed.planning.belief import Belief, Choices, offloading
 from testbed.planning.future_search import FutureSearch
 from testbed.policy.planned import Planned, Regional
@@ -49,6 +51,8 @@ class Planner:
         self._belief.hear(cells)
         self._search.expectation.learn(cells)
         self._chosen = self._planned(given, list(free.values()), until_ns)
+        if system.chosen_target:
+            _keep_within_reach(cells, self._chosen)
         return {ue.name: int(self._chosen[0, ue.index]) for cell in cells for ue in cell.ues if ue.tasks}
 
     def _planned(self, given: Choices, free: Sequence[int], until_ns: int) -> Choices:
@@ -66,6 +70,15 @@ class Planner:
 
 def _in_time(clock: Callable[[], int], until_ns: int) -> bool:
     return clock() < until_ns
+
+
+def _keep_within_reach(cells: Sequence[CellView], choices: Choices) -> None:
+    """Let what is to go to an ES that is out of reach stay at the own one, as it would."""
+    for cell in cells:
+        for ue in cell.ues:
+            action = int(choices[0, ue.index])
+            if action != LOCAL and not cell.edge_servers[target_of(action, cell.cell)].reachable:
+                choices[0, ue.index] = OFFLOAD
 
 
 def _has_a_choice(cell: CellView, ue: UeView) -> bool:

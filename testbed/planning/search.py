@@ -7,33 +7,49 @@ import numpy as np
 from numpy.typing import NDArray
 
 NO_UE = -1
+NO_MOVE = (NO_UE, 0)
 PAIRS_AT_ONCE = 8
 Moves = NDArray[np.int64]
+Move = tuple[int, int]
 Attempt = Callable[[Moves], NDArray[np.float64]]
 
 
-def improve(free: Sequence[int], attempt: Attempt, may_try: Callable[[], bool]) -> None:
-    """Flip the decisions of one or two of the ``free`` UEs at once, until nothing pays or it ``may_try`` no more.
+def improve(free: Sequence[int], attempt: Attempt, may_try: Callable[[], bool], actions: int = 2) -> None:
+    """Change the decisions of one or two of the ``free`` UEs at once, until nothing pays or it ``may_try`` no more.
 
-    ``attempt`` makes those of some moves (K, 2) that pay, and tells by how much each would have changed the costs.
+    ``attempt`` makes those of some moves that pay, and tells by how much each would have changed the costs. A move (4,)
+    is a UE and how many ``actions`` further, around, its decision goes, twice; with two actions that is to flip it.
     """
-    loss = dict.fromkeys(free, 0.0)
-    attempt(np.full((1, 2), NO_UE, np.int64))
+    singles = [(ue, further) for ue in free for further in range(1, actions)]
+    changes = np.zeros(len(singles))
+    attempt(_moves([(NO_MOVE, NO_MOVE)]))
     improved = bool(free)
     while improved and may_try():
         while improved and may_try():
-            singles = np.array([(ue, NO_UE) for ue in free], np.int64)
-            changes = attempt(singles)
+            changes = attempt(_moves([(single, NO_MOVE) for single in singles]))
             improved = bool((changes < 0.0).any())
-            loss = {ue: abs(float(change)) for ue, change in zip(free, changes, strict=True)}
-        for moves in _pairs(free, loss):
+        for moves in _pairs(_mildest(singles, changes)):
             if not may_try():
                 return
             improved |= bool((attempt(moves) < 0.0).any())
 
 
-def _pairs(free: Sequence[int], loss: dict[int, float]) -> Iterator[Moves]:
-    """Any two UEs, those first that would lose least alone, a few at once."""
-    pairs = sorted(combinations(free, 2), key=lambda pair: loss[pair[0]] + loss[pair[1]])
+def _mildest(singles: Sequence[Move], changes: NDArray[np.float64]) -> list[tuple[float, Move]]:
+    """Of each UE's own moves the one that would change the costs least, with that loss; UEs in their order."""
+    best: dict[int, tuple[float, Move]] = {}
+    for single, change in zip(singles, changes, strict=True):
+        loss = abs(float(change))
+        if single[0] not in best or loss < best[single[0]][0]:
+            best[single[0]] = loss, single
+    return list(best.values())
+
+
+def _pairs(moves: Sequence[tuple[float, Move]]) -> Iterator[Moves]:
+    """The moves of any two UEs together, those first that would lose least alone, a few at once."""
+    pairs = sorted(combinations(moves, 2), key=lambda pair: pair[0][0] + pair[1][0])
     for first in range(0, len(pairs), PAIRS_AT_ONCE):
-        yield np.array(pairs[first : first + PAIRS_AT_ONCE], np.int64)
+        yield _moves([(one, other) for (_, one), (_, other) in pairs[first : first + PAIRS_AT_ONCE]])
+
+
+def _moves(pairs: Sequence[tuple[Move, Move]]) -> Moves:
+    return np.array(pairs, np.int64).reshape(len(pairs), 4)

@@ -12,11 +12,13 @@ import numpy as np
 
 from testbed.model.errors import UsageError
 from testbed.model.learning import LEARNS_ONLINE
+from testbed.model.targets import ANY_SUFFIX
 from testbed.policy import network, q_network
 from testbed.policy.heuristics import Policy
 from testbed.policy.joint import AtOnce
 from testbed.policy.learned import Learned
 from testbed.policy.regional import RegionalNetwork
+from testbed.policy.targets_learned import RegionalTargetNetwork, TargetNetwork
 from testbed.record.files import keep, unwritable
 
 FORMAT = 3
@@ -112,12 +114,12 @@ def _inner(value: object) -> dict[str, Any] | None:
 
 
 def load_policy(path: Path, algorithm: str, *, explore: bool = False) -> Policy:
-    """The trained policy of a checkpoint, checked against ``algorithm`` (``a3c``, ``a3c-region`` or ``dqn``) and its
-    network's size."""
+    """The trained policy of a checkpoint, checked against ``algorithm`` (``a3c``, ``a3c-region``, ``dqn``, or of those
+    that choose targets ``a3c-any`` or ``a3c-region-any``) and its network's size."""
     arrays, about = read(path)
-    trained = f"{about.get('algorithm')}{'-region' if about.get('head') == network.REGIONAL else ''}"
+    trained, chooses = _trained(about), about.get("head") in network.CHOOSING.values()
     if trained != algorithm:
-        named = shlex.quote(f"{trained}{'-do' if about.get('second_offload') else ''}:{path}")
+        named = shlex.quote(f"{trained}{'-do' if about.get('second_offload') and not chooses else ''}:{path}")
         raise UsageError(f'{path}: trained by "{trained}", not by "{algorithm}"', f"use it as {named}")
     try:
         head, memory = str(about.get("head", network.SEQUENTIAL)), int(about.get("memory", 0))
@@ -134,6 +136,8 @@ def load_policy(path: Path, algorithm: str, *, explore: bool = False) -> Policy:
     params = params.astype(np.float32)
     if shape.head in (network.JOINT, network.CONTINUOUS):
         return AtOnce(params, shape, double=double, paper=paper)
+    if chooses:
+        return (TargetNetwork if shape.head == network.CELL_ANY else RegionalTargetNetwork)(params)
     if shape.head == network.REGIONAL:
         return RegionalNetwork(params, double=double)
     return Learned(
@@ -145,6 +149,13 @@ def load_policy(path: Path, algorithm: str, *, explore: bool = False) -> Policy:
         paper=paper,
         shape=shape,
     )
+
+
+def _trained(about: dict[str, Any]) -> str:
+    """The policy, but for second offload by the rule, that a checkpoint's header tells of."""
+    head = about.get("head")
+    region = "-region" if head in (network.REGIONAL, network.REGIONAL_ANY) else ""
+    return f"{about.get('algorithm')}{region}{ANY_SUFFIX if head in network.CHOOSING.values() else ''}"
 
 
 def can_learn_online(path: Path) -> Learned:

@@ -12,11 +12,11 @@ from typing import Any
 
 from testbed.model.errors import InvalidError, UsageError
 from testbed.model.learning import LEARNS_ONLINE
-from testbed.model.targets import ANY_SUFFIX, OWN_ANY_SUFFIX, chooses_target
+from testbed.model.targets import ANY_SUFFIX, OWN_ANY_SUFFIX, THINK, chooses_target
 from testbed.policy import own, shipped
 from testbed.policy.choosing import PricedAny, Shortest
 from testbed.policy.heuristics import Coin, FixedChoice, Policy, Priced
-from testbed.policy.planned import THINK_NS, Planned
+from testbed.policy.planned import THINK_NS, USUAL_ANY_BASE, USUAL_BASE, Planned
 from testbed.scenario import units
 
 DOUBLE = "-do"
@@ -26,7 +26,8 @@ _CHOOSING: dict[str, Policy] = {"greedy": PricedAny(), "jsq": Shortest(), "po2":
 TUNED_ANY = ("priced",)
 REGION = "-region"
 LEARNED = ("a3c", f"a3c{REGION}", "dqn")
-PLANNER, THINK = "plan", "@"
+LEARNED_ANY = ("a3c", f"a3c{REGION}")
+PLANNER = "plan"
 ABOUT = {
     "lc": "every task is executed locally",
     "offload": "every task is offloaded",
@@ -46,7 +47,7 @@ ABOUT = {
 def names() -> tuple[str, ...]:
     """Every strategy's name."""
     plain = (name + suffix for name in (*_PLAIN, *TUNED, *LEARNED, PLANNER) for suffix in ("", DOUBLE))
-    return (*plain, *(name + ANY_SUFFIX for name in (*_CHOOSING, *TUNED_ANY)))
+    return (*plain, *(name + ANY_SUFFIX for name in (*_CHOOSING, *TUNED_ANY, *LEARNED_ANY, PLANNER)))
 
 
 def load(name: str, scenario: str = "region") -> tuple[Policy, bool]:
@@ -57,13 +58,14 @@ def load(name: str, scenario: str = "region") -> tuple[Policy, bool]:
     ``POLICY``, ``POLICY-do`` or, choosing the target of second offload, ``POLICY-any``; with ``:CHECKPOINT`` where it
     was tuned or trained (without, the network that is shipped decides, see `testbed.policy.shipped`), or
     ``module:attribute`` (second offload is then on for an attribute whose name ends in ``_do`` or ``_any``; see
-    `testbed.policy.own.load`); ``plan[-do]``, with ``@TIME`` to think and ``:POLICY`` to plan from.
+    `testbed.policy.own.load`); ``plan``, ``plan-do`` and ``plan-any``, with ``@TIME`` to think and ``:POLICY`` to plan
+    from.
     """
     base, double, rest = parts(name)
-    if chooses_target(name) and not is_own(name):
-        return _choosing(name, base, rest, scenario), double
     if base == PLANNER:
         return _planned(name, rest, scenario), double
+    if chooses_target(name) and not is_own(name):
+        return _choosing(name, base, rest, scenario), double
     strategy = name.partition(":")[0]
     if base in _PLAIN:
         if rest:
@@ -98,17 +100,18 @@ def untrained(strategy: str, scenario: str = "region") -> UsageError:
 
 def checkpoint_command(strategy: str, scenario: str = "region") -> str:
     """The command that makes a checkpoint: heuristics are tuned, networks are trained."""
+    allowed = " --set second_offload.by=agent" if chooses_target(strategy) else ""
     if parts(strategy)[0] in TUNED:
-        allowed = " --set second_offload.by=agent" if chooses_target(strategy) else ""
         return f"testbed tune {shlex.quote(scenario)} --policy {strategy}{allowed}"
     head = " --head regional" if REGION in strategy else ""
-    return f"testbed train {shlex.quote(scenario)} --algorithm {strategy.replace(REGION, '')}{head}"
+    return f"testbed train {shlex.quote(scenario)} --algorithm {strategy.replace(REGION, '')}{head}{allowed}"
 
 
 def trained(algorithm: str, head: str) -> str:
     """The strategy that `testbed train` makes with ``algorithm`` ("a3c-do") and ``head``."""
     base, double, _ = parts(algorithm)
-    return f"{base}{REGION if head == 'regional' else ''}{DOUBLE if double else ''}"
+    suffix = ANY_SUFFIX if chooses_target(algorithm) else DOUBLE if double else ""
+    return f"{base}{REGION if head == 'regional' else ''}{suffix}"
 
 
 def parts(name: str) -> tuple[str, bool, str]:
@@ -116,7 +119,7 @@ def parts(name: str) -> tuple[str, bool, str]:
     plans from stands where others have a checkpoint."""
     strategy, _, rest = name.partition(":")
     planner, at, _ = strategy.partition(THINK)
-    if at and planner.removesuffix(DOUBLE) == PLANNER:
+    if at and planner.removesuffix(DOUBLE).removesuffix(ANY_SUFFIX) == PLANNER:
         strategy = planner
     return strategy.removesuffix(DOUBLE).removesuffix(ANY_SUFFIX), strategy.endswith((DOUBLE, ANY_SUFFIX)), rest
 
@@ -212,6 +215,10 @@ def _choosing(name: str, base: str, rest: str, scenario: str) -> Policy:
         if not rest:
             raise untrained(strategy, scenario)
         return PricedAny(*_numbers(rest, strategy, ("beta", "beta0", "away"), strategy, scenario))
+    if base in LEARNED_ANY:
+        if not rest:
+            raise untrained(strategy, scenario)
+        return _learned(base + ANY_SUFFIX, rest, strategy, scenario)
     if base not in _CHOOSING:
         raise UsageError(f'unknown policy "{strategy}"{_hint(strategy)}; known: {", ".join(names())}')
     if rest:
@@ -230,10 +237,12 @@ def _planned(name: str, rest: str, scenario: str) -> Policy:
             raise UsageError(f'policy "{name}": {error.message}', f"write {strategy}@20ms") from None
         if think_ns <= 0:
             raise UsageError(f'policy "{name}": it must think longer than 0', f"write {strategy}@20ms")
+    chooses = chooses_target(name)
     if not rest:
-        return Planned(think_ns=think_ns)
-    if is_own(rest) or parts(rest)[0] == PLANNER or chooses_target(rest):
-        known = ", ".join((*_PLAIN, *TUNED, *LEARNED))
+        return Planned(USUAL_ANY_BASE if chooses else USUAL_BASE, think_ns)
+    if is_own(rest) or parts(rest)[0] == PLANNER or chooses_target(rest) != chooses:
+        bases = (base + ANY_SUFFIX for base in (*_CHOOSING, *TUNED_ANY, *LEARNED_ANY))
+        known = ", ".join(bases if chooses else (*_PLAIN, *TUNED, *LEARNED))
         raise UsageError(f'policy "{name}" cannot plan from "{rest}"', f"plan from one of {known}")
     return Planned(load(rest, scenario)[0], think_ns)
 

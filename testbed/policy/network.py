@@ -4,6 +4,8 @@ The actor sees blocks of 22 features, one a UE, then its cell's 8. Heads ``seque
 UE: a block → 64 → 64 → a logit, rectified; weights are shared by UEs and cells, so any number of either fits.
 ``regional`` is ``sequential`` over the UEs of all cells and sees 22 numbers more: the mean over cells of their 8, and
 14 of the region as it is decided so far (`testbed.policy.region_features`).
+``any`` and ``regional-any`` choose the target of second offload: a network as that of ``sequential`` gives each ES a
+logit, from a block of its own (`testbed.policy.target_features`); that of local is 0.
 ``joint`` has a logit for each of the 2^N vectors of a cell's decisions (Zou et al. 2021), ``continuous`` a proto-action
 in R^N whose nearest vector is taken (after Dulac-Arnold et al. 2015). Every logit begins with ``gain·(C_l − C_o)``, for
 ``joint`` summed over those who offload: with all other weights at zero each head is a soft greedy.
@@ -30,7 +32,9 @@ GAIN, GAIN_AT = 6.0, 0
 SPREAD = 1.0
 SEQUENTIAL, _FACTORED, JOINT, CONTINUOUS = "sequential", "factored", "joint", "continuous"
 REGIONAL = "regional"
-HEADS = (SEQUENTIAL, _FACTORED, JOINT, CONTINUOUS, REGIONAL)
+CELL_ANY, REGIONAL_ANY = "any", "regional-any"
+HEADS = (SEQUENTIAL, _FACTORED, JOINT, CONTINUOUS, REGIONAL, CELL_ANY, REGIONAL_ANY)
+CHOOSING = {SEQUENTIAL: CELL_ANY, REGIONAL: REGIONAL_ANY}  # what those heads are where agents choose targets
 REGIONAL_INPUTS = CELL_FEATURES + REGION_FEATURES
 MOST_JOINT, MOST_GRU_UNITS = 12, 32
 MOST_EXPONENT = 700.0  # of which the exponential is still finite
@@ -102,7 +106,7 @@ def layout(head: str = SEQUENTIAL, ues: int = 1, gru_units: int = 0) -> Layout:
         raise UsageError(f"{ues} UEs in a cell are 2^{ues} joint actions", "use the head sequential")
     if not 0 <= gru_units <= MOST_GRU_UNITS:
         raise UsageError(f"a memory of {gru_units}", f"0 (none) to {MOST_GRU_UNITS} units are possible")
-    if head == REGIONAL and gru_units:
+    if head in (REGIONAL, *CHOOSING.values()) and gru_units:
         raise UsageError(f"a memory of {gru_units} with the head {head}", "leave one of them out")
     width = ues if head in (JOINT, CONTINUOUS) else 1
     outputs = 2**ues if head == JOINT else width

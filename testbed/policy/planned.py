@@ -7,10 +7,12 @@ import msgspec
 
 from testbed.model.errors import UsageError
 from testbed.model.mdp import CellView
+from testbed.policy.choosing import PricedAny
 from testbed.policy.heuristics import Policy, Priced
 
 THINK_NS = 20_000_000
 USUAL_BASE = Priced(0.3, 0.1)
+USUAL_ANY_BASE = PricedAny(0.3, 0.1, 0.3)
 
 
 class Planned(msgspec.Struct, frozen=True):
@@ -32,7 +34,7 @@ class Regional(Protocol):
         """See `testbed.policy.heuristics.Policy`."""
 
     def decide_region(self, cells: Sequence[CellView]) -> dict[str, int]:
-        """0 or 1 for every UE with undecided tasks of ``cells``, which are of one slot and in order."""
+        """An action for every UE with undecided tasks of ``cells``, which are of one slot and in order."""
 
 
 def regional(policy: object) -> Regional | None:

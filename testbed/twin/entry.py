@@ -4,6 +4,7 @@ Compiled code is kept beside the module, in the user's cache directory, or where
 that can be written, or what is there cannot be read, code is compiled in memory, and a notice says so.
 """
 
+import contextlib
 from collections.abc import Callable
 from inspect import signature
 from typing import Any
@@ -40,9 +41,17 @@ class Entry:
             raise
         except Exception as error:  # noqa: BLE001 - a damaged cache may raise anything; the work goes on without it
             notices.say_once(f"compiled code cannot be kept ({error}): {REMEDY}")
+            if not isinstance(error, (OSError, RuntimeError)):
+                self._forget_kept()
         if tuple(map(numba.typeof, args)) not in self._dispatcher.signatures:
             self._dispatcher = self._fresh()
         return self._dispatcher(*args)
+
+    def _forget_kept(self) -> None:
+        """Forget what is kept and cannot be read, a build of another version for one, so that the next process keeps
+        its own."""
+        with contextlib.suppress(Exception):
+            self._dispatcher._cache.flush()
 
     def _fresh(self) -> Any:
         dispatcher = numba.njit(**self._options)(self._function)

@@ -3,13 +3,14 @@
 import math
 from typing import Any, NamedTuple
 
+import numpy as np
 from numba import njit
 
 from testbed.model.queue import LOCAL_FIRST
 from testbed.model.random import EXPLORATION, FIELD_ACTION, FIELD_COIN, FIELD_EPSILON
 from testbed.policy import network
 from testbed.policy.features import CELL_FEATURES, DECISION_FEATURES
-from testbed.policy.network import SPREAD
+from testbed.policy.network import SPREAD, Layout
 from testbed.twin.compiled import FEATURES, OPTIONS, RANDOM, least_loaded, uniform
 from testbed.twin.compiled_network import OUT, forward
 from testbed.twin.costs import undecided_cycles, undecided_task
@@ -18,7 +19,7 @@ from testbed.twin.observe import observe_decision
 from testbed.twin.state import NONE
 
 A3C_CODE, DQN_CODE = 0, 1
-_SEQUENTIAL, _FACTORED, _JOINT, _CONTINUOUS, REGIONAL_CODE = range(len(network.HEADS))
+_SEQUENTIAL, _FACTORED, _JOINT, _CONTINUOUS, REGIONAL_CODE, ANY_CODE, REGIONAL_ANY_CODE = range(len(network.HEADS))
 _QUEUE, TARGETS = 2, CELL_FEATURES - 2
 FIELD_NOISE = 8
 seconds, burden, normal = FEATURES.seconds, FEATURES.burden, RANDOM.normal
@@ -42,12 +43,20 @@ class DecisionRule(NamedTuple):
 
 
 class Trace(NamedTuple):
-    """What is kept of D decisions: inputs, actions, logits or (heads for all at once) log-probabilities; ``where``."""
+    """What is kept of D decisions: inputs, actions, logits or (heads of more than two actions) log-probabilities;
+    ``where``."""
 
     features: Any
     actions: Any
     logits: Any
     where: Any
+
+
+def trace(rows: int, shape: Layout, servers: int) -> Trace:
+    """Room for so many decisions of a network of ``shape`` in a region of so many ESs."""
+    f32, blocks = np.float32, servers if shape.head in network.CHOOSING.values() else 1
+    width = blocks * shape.inputs + (shape.ues if shape.head == network.CONTINUOUS else 0)
+    return Trace(np.zeros((rows, width), f32), np.zeros(rows, f32), np.zeros(rows, f32), np.zeros((rows, 2), np.int64))
 
 
 class CompiledNetwork(NamedTuple):

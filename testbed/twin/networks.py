@@ -17,41 +17,48 @@ from testbed.policy.features import CELL_FEATURES
 from testbed.policy.heuristics import Policy
 from testbed.policy.joint import AtOnce
 from testbed.policy.learned import Learned
-from testbed.twin import compiled_network, decide, heads
+from testbed.policy.targets_learned import TargetNetwork
+from testbed.twin import compiled_network, decide, heads, target_heads
 from testbed.twin.compiled import INNER
 from testbed.twin.compiled_network import remember
 from testbed.twin.costs import undecided_task
-from testbed.twin.heads import CompiledNetwork, DecisionRule, Trace, Turn, see_cell
+from testbed.twin.heads import ANY_CODE, CompiledNetwork, DecisionRule, Trace, Turn, see_cell
 from testbed.twin.lists import item
 from testbed.twin.observe import observe_cell
 from testbed.twin.state import NETWORK_CODE, NONE, Fixed, World
+from testbed.twin.target_heads import TargetLedger, TargetSlot, decide_targets
 
 by_heuristics, by_head = decide.decide, heads.decide
+Network = Learned | AtOnce | TargetNetwork
 
 
 class Deciding(NamedTuple):
     """A network that decides: its ``rule``, the ``net``, a recurrent ``core``'s layers (none without one), ``memory``
-    (W, C, H) of every world, and room to work in: ``cell`` and ``seen`` (8,), ``trace`` for one cell."""
+    (W, C, H) of every world, and room to work in: ``cells`` (C, 8), ``seen`` (8,), ``trace`` for one cell, or for all
+    where targets are chosen."""
 
     rule: DecisionRule
     net: CompiledNetwork
     core: Any
     memory: Any
-    cell: Any
+    cells: Any
     seen: Any
     trace: Trace
+    known: TargetLedger
 
 
 def is_network(policy: Policy | None, system: System) -> bool:
     """Whether ``policy`` is a network that decides every cell of ``system`` here; one that explores does not."""
     if type(policy) is Learned:
         return not policy.explore
+    if isinstance(policy, TargetNetwork):
+        return system.chosen_target
     return type(policy) is AtOnce and {len(ues) for ues in system.ues_by_cell() if ues} == {policy.shape.ues}
 
 
-def deciding(policy: Learned | AtOnce, system: System, worlds: int) -> Deciding:
+def deciding(policy: Network, system: System, worlds: int) -> Deciding:
     """The network of ``policy``, ready for so many ``worlds`` of ``system``."""
-    values = isinstance(policy, Learned) and policy.values
+    values, chooses = isinstance(policy, Learned) and policy.values, isinstance(policy, TargetNetwork)
     shape, cells, f32 = policy.shape, len(system.edge_servers), np.float32
     layers = q_network.DENSE if values else shape.actor
     rule = DecisionRule(
@@ -63,8 +70,7 @@ def deciding(policy: Learned | AtOnce, system: System, worlds: int) -> Deciding:
         explore=0.0,
         epsilon=0.0,
     )
-    rows = max(1, *(len(ues) for ues in system.ues_by_cell()))
-    width = shape.inputs + (shape.ues if shape.head == network.CONTINUOUS else 0)
+    rows = len(system.ues) if chooses else max(1, *(len(ues) for ues in system.ues_by_cell()))
     return Deciding(
         rule=rule,
         net=CompiledNetwork(
@@ -74,17 +80,16 @@ def deciding(policy: Learned | AtOnce, system: System, worlds: int) -> Deciding:
         ),
         core=np.array(list(shape.core), np.int64).reshape(-1, 3),
         memory=np.zeros((worlds, cells, shape.gru_units), f32),
-        cell=np.zeros(CELL_FEATURES, f32),
+        cells=np.zeros((cells, CELL_FEATURES), f32),
         seen=np.zeros(CELL_FEATURES, f32),
-        trace=Trace(
-            np.zeros((rows, width), f32), np.zeros(rows, f32), np.zeros(rows, f32), np.zeros((rows, 2), np.int64)
-        ),
+        trace=heads.trace(rows, shape, cells),
+        known=target_heads.ledger(cells),
     )
 
 
 def modules() -> list[ModuleType]:
     """The modules of compiled functions that networks decide by, for the cache's key."""
-    return [compiled_network, heads, sys.modules[__name__]]
+    return [compiled_network, heads, target_heads, sys.modules[__name__]]
 
 
 @njit(**INNER)
@@ -102,13 +107,18 @@ def decide_by(world: World, fixed: Fixed, given: Any, w: int, by: Deciding) -> N
     if world.status[0].policy != NETWORK_CODE:
         by_heuristics(world, fixed, given)
         return
+    if by.rule.head >= ANY_CODE:
+        for c in range(fixed.edge_servers.shape[0]):
+            observe_cell(world, fixed, c, by.cells[c])
+        decide_targets(world, fixed, by.rule, by.net, by.trace, TargetSlot(0, by.cells, by.known), 0)
+        return
     for c in range(fixed.edge_servers.shape[0]):
         es = item(fixed.edge_servers, c)
         asks = _asks(world, es.first_ue, es.last_ue)
         if not asks and (by.core.shape[0] == 0 or es.first_ue == es.last_ue):
             continue
-        observe_cell(world, fixed, c, by.cell)
-        turn = Turn(c, 0, by.cell, by.memory[w, c])
+        observe_cell(world, fixed, c, by.cells[c])
+        turn = Turn(c, 0, by.cells[c], by.memory[w, c])
         if by.core.shape[0] > 0:
             see_cell(world, fixed, c, by.rule, turn.features, by.seen)
             remember(by.net.params, by.core, by.seen, turn.memory, by.net.scratch)

@@ -12,8 +12,6 @@ from testbed.model.targets import known_actions
 from testbed.policy.choosing import PricedAny, Shortest
 from testbed.policy.heuristics import Coin, Policy, Priced
 from testbed.policy.heuristics import FixedChoice as Constant
-from testbed.policy.joint import AtOnce
-from testbed.policy.learned import Learned
 from testbed.twin import build, kernels, networks, state
 from testbed.twin.noting import Noted
 from testbed.twin.observe import sizes
@@ -97,7 +95,7 @@ class Twin:
         elif isinstance(policy, Priced):
             status["policy"][chosen] = state.PRICED
             status["beta"][chosen], status["beta0"][chosen] = policy.beta, policy.beta0
-        elif isinstance(policy, Learned | AtOnce) and networks.is_network(policy, self.system):
+        elif isinstance(policy, networks.Network) and networks.is_network(policy, self.system):
             status["policy"][chosen] = state.NETWORK_CODE
             self._network = networks.deciding(policy, self.system, self.worlds)
         elif isinstance(policy, PricedAny):

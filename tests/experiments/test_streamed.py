@@ -19,7 +19,7 @@ from testbed.scenario.load import load_scenario
 from testbed.trace import inputs, lines, table_file
 from testbed.trace.table_file import TableFile
 from testbed.twin import run as twin_run
-from tests.command import call
+from tests.command import call, document
 
 REWARDS = ("holding", "paper")
 
@@ -159,3 +159,15 @@ def test_memory_does_not_grow_with_the_workload(tmp_path, monkeypatch):
     long, many = peak(tmp_path / "long.csv", tmp_path / "b", monkeypatch)
     assert many > 4 * few > 10_000
     assert long < 1.2 * short + 500_000
+
+
+def test_a_planner_plans_in_a_run_and_a_replay_on_the_twin_as_in_the_simulation(tmp_path):
+    options = ("--policy", "plan-do", "--think", "2ms")
+    known = [
+        document("run", "region", "--slots", "12", "--backend", backend, *options, "--out", backend, cwd=tmp_path)
+        for backend in ("twin", "sim")
+    ]
+    known.append(document("replay", "sim", "--on", "twin", *options, "--out", "again", cwd=tmp_path))
+    assert known[0]["tasks"] == known[1]["tasks"] == known[2]["tasks"]
+    assert known[0]["overhead"] == known[1]["overhead"] == known[2]["overhead"]
+    assert known[0]["tasks"]["fallback"] == 0 < known[0]["tasks"]["offloaded"]

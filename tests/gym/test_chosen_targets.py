@@ -72,6 +72,7 @@ def test_what_is_wrong_is_said():
     with pytest.raises(UsageError, match="holds 4 for ue-1-1") as raised:
         env.step(np.full(15, 4))
     assert "3 (another one)" in raised.value.remedy
-    with pytest.raises(UsageError, match="does not see"):
+    with pytest.raises(UsageError, match="does not see") as raised:
         heuristic("greedy-any", env)
+    assert "env.backend.views()" in raised.value.remedy and len(env.backend.views()) == 3
     assert EdgeOffload(settings=SETTINGS, second_offload=False).config.system.actions == 2

@@ -10,17 +10,17 @@ from testbed.planning.search import NO_UE, improve
 class Judge:
     """Makes the moves that pay, by a cost of the tuple of decisions."""
 
-    def __init__(self, count, cost):
-        self.given, self.cost, self.tried = np.zeros(count, int), cost, 0
+    def __init__(self, count, cost, actions=2):
+        self.given, self.cost, self.tried, self.actions = np.zeros(count, int), cost, 0, actions
 
     def __call__(self, moves):
         changes = []
         for move in moves:
             self.tried += 1
             after = self.given.copy()
-            for ue in move:
+            for ue, further in (move[:2], move[2:]):
                 if ue != NO_UE:
-                    after[ue] ^= 1
+                    after[ue] = (after[ue] + further) % self.actions
             changes.append(self.cost(tuple(after)) - self.cost(tuple(self.given)))
             if changes[-1] < 0.0:
                 self.given = after
@@ -28,13 +28,19 @@ class Judge:
 
 
 def search(judge, tries=10_000):
-    improve(range(len(judge.given)), judge, lambda: judge.tried < tries)
+    improve(range(len(judge.given)), judge, lambda: judge.tried < tries, judge.actions)
     return tuple(judge.given)
 
 
 def test_single_flips_find_what_each_alone_should_do():
     best = (1, 0, 1, 1, 0)
     assert search(Judge(5, lambda given: sum(a != b for a, b in zip(given, best, strict=True)))) == best
+
+
+def test_of_more_actions_each_finds_its_own():
+    best = (3, 0, 2, 1, 3)
+    found = search(Judge(5, lambda given: sum(a != b for a, b in zip(given, best, strict=True)), actions=4))
+    assert found == best
 
 
 def test_two_that_must_change_together_are_found():

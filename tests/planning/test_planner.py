@@ -8,13 +8,16 @@ from testbed.hindsight import evaluator
 from testbed.model.errors import UsageError
 from testbed.model.statistics import mean
 from testbed.model.system import Fault
-from testbed.model.task import LOCAL
+from testbed.model.targets import action_of
+from testbed.model.task import LOCAL, OFFLOAD
 from testbed.planning.acting import acting
 from testbed.planning.planner import Planner
+from testbed.policy.choosing import PricedAny, Shortest
 from testbed.policy.heuristics import Coin, FixedChoice, Priced
 from testbed.policy.learned import Learned
 from testbed.policy.network import initial, layout
-from testbed.policy.planned import Planned
+from testbed.policy.planned import USUAL_ANY_BASE, Planned
+from testbed.policy.targets_learned import RegionalTargetNetwork
 from testbed.protocol.rows import POLICY_ERROR
 from testbed.scenario.load import load_scenario
 from testbed.sim.simulation import simulate
@@ -32,6 +35,13 @@ def planned(*changes, double=True):
     resolved = inputs.resolve(load_scenario("region", changes))
     workload = inputs.generate(resolved.scenario, resolved.system)
     return resolved.plan(workload, "plan-do", second_offload=double, live=False)
+
+
+def choosing(*changes):
+    """The plan of `region` where agents choose targets."""
+    resolved = inputs.resolve(load_scenario("region", ["second_offload.by=agent", *changes]))
+    workload = inputs.generate(resolved.scenario, resolved.system)
+    return resolved.plan(workload, "plan-any", second_offload=True, live=False)
 
 
 def assert_same_on_both_clocks(made, policy):
@@ -67,6 +77,33 @@ def test_a_network_is_planned_from_in_its_own_futures():
     assert mean([row.overhead for row in ran.tasks]) < 0.98 * mean([row.overhead for row in alone.tasks])
     remembering = Learned(initial(1, layout(gru_units=4)), double=True, shape=layout(gru_units=4))
     assert Planner(made, Planned(remembering, SHORT))._search._network is None
+
+
+@pytest.mark.parametrize("changes", [(), ("radio.access=shared", "radio.loss=10%")], ids=["region", "lossy"])
+@pytest.mark.parametrize("base", [PricedAny(0.3, 0.1, 0.3), Shortest(sampled=True)], ids=["priced", "po2"])
+def test_chosen_targets_are_planned_alike_on_simulation_and_twin(changes, base):
+    ran = assert_same_on_both_clocks(choosing("slots=15", *changes), Planned(base, SHORT))
+    assert {row.choice for row in ran.tasks} == {0, 1, 2, 3}
+
+
+def test_a_planner_of_targets_is_better_than_what_it_plans_from():
+    made, network = choosing("slots=60", "seed=1000000"), RegionalTargetNetwork(initial(1, layout("regional-any")))
+    for base in (USUAL_ANY_BASE, network):
+        assert by_twin(made, Planned(base)).mean_overhead < 0.95 * by_twin(made, base).mean_overhead
+    assert Planner(made, Planned(network, SHORT))._search._base["policy"] == NETWORK_CODE
+
+
+def test_no_target_is_planned_that_is_out_of_reach():
+    made = choosing("slots=15", "density=1.0")
+    twin = fresh_twin(made)
+    twin.reset(made.system.seed)
+    cells = [cell_view(twin, 0, cell) for cell in range(3)]
+    servers = tuple(msgspec.structs.replace(es, reachable=es.index != 1) for es in cells[0].edge_servers)
+    cut = msgspec.structs.replace(cells[0], edge_servers=servers)
+    always = Planned(FixedChoice(action_of(1, 0)), 1)  # no time to change anything
+    own = {ue.name for ue in cut.ues if ue.tasks}
+    free, kept = (Planner(made, always).decide_region([first, *cells[1:]]) for first in (cells[0], cut))
+    assert {free[name] for name in own} == {2} and {kept[name] for name in own} == {OFFLOAD}
 
 
 def test_tasks_of_no_known_distribution_are_planned_with_too():

@@ -7,10 +7,11 @@ import pytest
 
 from testbed.experiments.virtual import by_twin
 from testbed.model.errors import UsageError
+from testbed.model.targets import chooses_target
 from testbed.policy import loading
 from testbed.policy.choosing import PricedAny, Shortest
 from testbed.policy.heuristics import Priced
-from testbed.policy.planned import THINK_NS, USUAL_BASE, Planned
+from testbed.policy.planned import THINK_NS, USUAL_ANY_BASE, USUAL_BASE, Planned
 from testbed.protocol.rows import POLICY_ERROR
 from testbed.sim.simulation import simulate
 from tests.support import plan, system, task_of
@@ -168,6 +169,11 @@ def test_policies_that_choose_targets_are_loaded_by_name(tmp_path, own):
     assert loading.load(f"priced-any:{tmp_path / 'p.json'}") == (PricedAny(0.3, 0.2, 0.1), True)
     (tmp_path / f"{own}_free.py").write_text("def home_any(cell, rng):\n    return {ue.name: 1 for ue in cell.ues}\n")
     assert loading.load(f"{own}_free:home_any")[1]
+    assert loading.load("plan-any") == (Planned(USUAL_ANY_BASE, THINK_NS), True)
+    name = f"plan-any@3ms:priced-any:{tmp_path / 'p.json'}"
+    assert loading.load(name) == (Planned(PricedAny(0.3, 0.2, 0.1), 3_000_000), True) and chooses_target(name)
+    assert loading.without_checkpoint(name) == "plan-any@3ms:priced-any"
+    assert loading.thinking("plan-any:jsq-any", "9ms") == "plan-any@9ms:jsq-any"
 
 
 @pytest.mark.parametrize(
@@ -177,8 +183,11 @@ def test_policies_that_choose_targets_are_loaded_by_name(tmp_path, own):
         ("jsq", "unknown policy"),
         ("jsq-any:x.json", "takes no checkpoint"),
         ("coin-any:x.json", "unknown policy"),
-        ("a3c-any:x.npz", "unknown policy"),
-        ("plan-any", "unknown policy"),
+        ("a3c-any", "needs a trained network"),
+        ("a3c-region-any:x.npz", "No such file"),
+        ("dqn-any:x.npz", "unknown policy"),
+        ("plan-any:greedy-do", "cannot plan from"),
+        ("plan-any:mine:decide_any", "cannot plan from"),
         ("plan-do:greedy-any", "cannot plan from"),
     ],
 )

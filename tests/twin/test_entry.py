@@ -87,6 +87,8 @@ def test_what_is_kept_and_damaged_is_compiled_anew(doubling, capsys, tmp_path, s
     assert [one(3), one(4)] == [6, 8]
     first, second = output_of(capsys)
     assert first.startswith("compiled code cannot be kept (") and second == ANNOUNCED
+    assert doubling()(3) == 6 and output_of(capsys) == [ANNOUNCED], "the next process keeps its own"
+    assert doubling()(3) == 6 and output_of(capsys) == []
 
 
 def test_what_is_no_fault_of_the_cache_is_raised(doubling, capsys):

@@ -19,7 +19,7 @@ from testbed.scenario import units
 from testbed.scenario.load import load_scenario
 from testbed.scenario.schema import Scenario
 
-NETWORK_POLICIES, DEFAULT_NETWORK = ("a3c", "a3c-do", "dqn", "dqn-do"), "a3c-do"
+NETWORK_POLICIES, DEFAULT_NETWORK = ("a3c", "a3c-do", "a3c-any", "dqn", "dqn-do"), "a3c-do"
 HEAD_NAMES = ("sequential", "factored", "joint", "continuous", "regional")
 OPTIONS_HELP = (
     "a3c: gamma, gae, entropy, value_weight, clip_norm, vtrace, terminal, coin, central, reward_scale, memory (units "
