@@ -7,11 +7,9 @@ import msgspec
 
 from testbed.model.targets import UNCHOSEN
 from testbed.model.task import Task
+from testbed.protocol.crowd_messages import Asks, Decisions, Posts
+from testbed.protocol.message import Message
 from testbed.protocol.rows import Row
-
-
-class Message(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=True):
-    """Base of everything that travels between roles."""
 
 
 class Ask(Message, frozen=True, gc=False, kw_only=True):
@@ -122,6 +120,12 @@ class Result(Message, frozen=True, gc=False, kw_only=True):
     end_ns: int
     at_ns: int
     rejected: bool = False
+
+
+class Returns(Message, frozen=True, gc=False):
+    """The results of several tasks of one crowd."""
+
+    results: tuple[Result, ...]
 
 
 class Announce(Message, frozen=True, gc=False, kw_only=True):
@@ -287,6 +291,10 @@ Body = (
     | Moved
     | Aired
     | Result
+    | Asks
+    | Decisions
+    | Posts
+    | Returns
     | Announce
     | Down
     | Up
