@@ -11,7 +11,7 @@ from testbed.model.learning import LEARNER
 from testbed.model.revision import Revision, revised
 from testbed.model.system import DEDICATED, LAUNCHER, Plan
 from testbed.node.assignment import Pieces
-from testbed.node.bundles import Bundles
+from testbed.node.bundles import Bundles, sent
 from testbed.node.clock import Clock, Spinner, Timer
 from testbed.node.event_queue import EventQueue
 from testbed.node.lateness import LatenessMeter, statistics
@@ -20,7 +20,7 @@ from testbed.node.role import AT_ONCE, TIMED, Role
 from testbed.node.socket import RECEIVE_TURN_NS, Mailbox
 from testbed.node.work import Work
 from testbed.protocol.actions import Action, Alarm, Boundary, Core, Execute, Finish, Record, Send, Wake
-from testbed.protocol.codec import PROTOCOL_VERSION, Envelope
+from testbed.protocol.codec import Envelope
 from testbed.protocol.crowd_messages import Asks, Decisions
 from testbed.protocol.messages import Announce, Ask, Decision, Down, Post, Revise, Stop
 from testbed.protocol.placement import crowds_of
@@ -52,7 +52,7 @@ class Host:
         self._asked_wall: dict[tuple[str, int], int] = {}
         self._timer = Timer()
         self._spinner = Spinner(0 if role.ordered or role.grid_ns else emulation.spin_ns)
-        self.work = Work(clock, emulation.burn if role.executes else 0.0, self._after)
+        self.work = Work(clock, emulation.burn if role.executes else 0.0, self._after, role.grid_ns)
         self._epoll = select.epoll()
         for fd in (mailbox.fd, self._timer.fd, self.work.fd):
             if fd >= 0:
@@ -67,7 +67,7 @@ class Host:
         self._cores[core.name] = core
         es = next((es.index for es in self.system.edge_servers if es.name == core.name), None)
         is_planned = es is not None and not self.plan.system.closed_loop
-        self._events.know(core, Lookahead(self.plan, es) if is_planned and es is not None else None)
+        self._events.know(core, Lookahead(self.plan, es, self.role.guard_ns) if is_planned and es is not None else None)
         self._incarnations[core.name] = incarnation
         self._act(core, core.begin())
         for down in downs:
@@ -271,21 +271,7 @@ class Host:
 
     def _post(self, source: str, send: Send) -> None:
         for to in self.plan.learners if send.to == LEARNER and self.plan.learn else (send.to,):
-            self.mailbox.post(
-                Envelope(
-                    version=PROTOCOL_VERSION,
-                    source=source,
-                    incarnation=self._incarnations[source],
-                    sequence=0,
-                    to=to,
-                    at_ns=send.at_ns,
-                    phase=int(send.phase),
-                    ue=send.ue,
-                    number=send.number,
-                    payload_bits=send.payload_bits,
-                    body=send.body,
-                )
-            )
+            self.mailbox.post(sent(source, self._incarnations[source], to, send))
 
     def _execute(self, core: Core, execute: Execute) -> None:
         send = execute.then
@@ -294,9 +280,9 @@ class Host:
         self.work.begin(execute, None if send is None else lambda: self._send(core, send))
 
     def _wait(self) -> None:
+        if self.role.grid_ns:
+            return self._wait_for_grid()
         due, spin = self._events.due_wall_ns(), self._spinner.length_ns()
-        if self.role.grid_ns and due < NEVER:
-            due += -due % self.role.grid_ns
         if self._timers and self._timers[0][0] < due:
             due, spin = self._timers[0][0], 0
         if due - spin > time.monotonic_ns():
@@ -309,3 +295,21 @@ class Host:
         if spin and self.mailbox.drained:
             self._spinner.spin(due)
             self._fire()
+        return None
+
+    def _wait_for_grid(self) -> None:
+        """Until something is due or comes, and then on to the grid; an answer is not kept waiting."""
+        due = min(self._events.due_wall_ns(), self._timers[0][0] if self._timers else NEVER)
+        if not self.mailbox.drained or due < time.monotonic_ns() - self.role.grid_ns:
+            return
+        self._timer.arm(self._on_grid(due))
+        ready = {fd for fd, _ in self._epoll.poll()}
+        if self._timer.fd not in ready and not self._asked_wall:
+            self._timer.arm(self._on_grid(time.monotonic_ns()))
+            select.select([self._timer.fd], [], [])
+        self._timer.clear()
+
+    def _on_grid(self, wall_ns: int) -> int:
+        """The first instant of the grid that is not before ``wall_ns``; slot boundaries are on it."""
+        ahead = wall_ns - self.clock.epoch_ns - self._turn_ns(self._turn_of)
+        return wall_ns + -ahead % self.role.grid_ns

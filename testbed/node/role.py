@@ -25,7 +25,8 @@ AT_ONCE = (Ask, Asks, Decision, Moved, Aired, Down, Outcome)
 TIMED = (Post, Forward, Result, Announce, Up)
 STAGGER_NS, SPREAD_NS = 200_000, 3_000_000
 SPREAD_OF_SLOT = 20
-GRID_NS, GRIDS_A_SLOT = 8_000_000, 125
+CROWDS_SPREAD_OF_SLOT = 50
+GRID_NS, GRIDS_A_SLOT = 20_000_000, 125
 
 
 class Role(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,7 +35,7 @@ class Role(msgspec.Struct, frozen=True, kw_only=True):
     ``boundary_guard_ns`` is the guard of slot boundaries: small at an ES, whose announcement others wait for; staggered
     over UEs, which would otherwise all wake at once. ``ordered`` cores act in ideal order (slips count), ``executes``
     ones burn cycles. ``notices`` adds to a core's actions what others should know of them on a wall clock. With a
-    ``grid_ns`` it wakes for what is due only at multiples of that much wall time.
+    ``grid_ns`` it wakes for what is due, or has come, every so much wall time only.
     """
 
     guard_ns: int
@@ -48,9 +49,16 @@ class Role(msgspec.Struct, frozen=True, kw_only=True):
         """The guard of a slot boundary: unordered cores (UEs) take turns, early in the slot."""
         if self.ordered:
             return self.boundary_guard_ns
+        if self.grid_ns:
+            return self.boundary_guard_ns + ue * (slot_wall_ns // CROWDS_SPREAD_OF_SLOT) // ues
         return self.boundary_guard_ns + ue * min(STAGGER_NS, min(SPREAD_NS, slot_wall_ns // SPREAD_OF_SLOT) // ues)
 
 
 def grid_ns(system: System, emulation: Emulation) -> int:
-    """The grid of wall time on which crowds act, and are told results: fine enough for a slot's events to be even."""
+    """The grid of wall time on which crowds act, and the ESs of their cells; 0 where there is none.
+
+    It is fine enough to be no error of a task's delay that would count.
+    """
+    if not any(emulation.crowds):
+        return 0
     return min(GRID_NS, int(system.slot_ns / emulation.speed) // GRIDS_A_SLOT)

@@ -108,8 +108,8 @@ def longest_standstill_ns(system: System) -> int:
 
 def ordered(*instants_ns: int) -> None:
     """Instants follow each other."""
-    for earlier, later in pairwise(instants_ns):
-        need(holds=earlier <= later, why="its instants are out of order")
+    if any(later < earlier for earlier, later in pairwise(instants_ns)):
+        raise RefusedError("its instants are out of order")
 
 
 def placed(envelope: Envelope, at_ns: int, phase: Phase, ue: int, number: int) -> None:

@@ -130,7 +130,8 @@ class Returns(Message, frozen=True, gc=False):
 
 class Announce(Message, frozen=True, gc=False, kw_only=True):
     """An ES's state at slot boundary ``at_ns``: total backlog in ns, waiting own and forwarded cycles, cycles in the
-    air, the number of UEs sending, and the radio wait in ns of each of its UEs (in index order)."""
+    air, the number of UEs sending, and, for the controller only, the radio wait in ns of each of its UEs (in index
+    order)."""
 
     es: str
     slot: int

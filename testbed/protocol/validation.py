@@ -254,7 +254,11 @@ class Validator:
             why="there is not so much work",
         )
         cell = self._bounds.cells[es.index]
-        need(holds=0 <= news.senders <= len(cell) == len(news.radio_wait_ns), why="the cell has another number of UEs")
+        told = len(cell) if envelope.to == CONTROLLER else 0
+        need(
+            holds=0 <= news.senders <= len(cell) and len(news.radio_wait_ns) == told,
+            why="the cell has another number of UEs",
+        )
         need(holds=min(news.radio_wait_ns, default=0) >= 0, why="nobody waits for less than no time")
         placed(envelope, news.at_ns, Phase.ANNOUNCE, es.index, 0)
         self._announced[es.name] = news.slot

@@ -37,6 +37,7 @@ def lookahead(tasks, *, es=0, double=False, faults=(), speed=1.0, result=None, *
             faults=tuple(faults),
         ),
         es,
+        GUARD,
     )
 
 

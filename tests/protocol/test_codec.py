@@ -210,7 +210,12 @@ def test_two_bytes_are_enough_to_tell_another_version():
 
 def test_a_refusal_names_the_field():
     names = Envelope.__struct_fields__
-    for field, value in (("version", 2), ("incarnation", -1), ("payload_bits", -8), ("to_incarnation", -2)):
+    for field, value in (
+        ("version", codec.PROTOCOL_VERSION),
+        ("incarnation", -1),
+        ("payload_bits", -8),
+        ("to_incarnation", -2),
+    ):
         values = list(msgspec.structs.astuple(envelope(Bye("done"))))
         values[names.index("body")] = msgspec.msgpack.decode(msgspec.msgpack.encode(Bye("done")))
         values[names.index(field)] = value

@@ -21,6 +21,8 @@ from testbed.protocol.messages import Aired, Down, Moved, Post, Result, Up
 from testbed.protocol.rows import UeSlotRow
 from ue_agent.crowd.member import Member
 
+STANDING = ("cpu_free_ns", "radio_free_ns", "present", "last_choice", "next_ns")
+
 
 class AsksExpired(msgspec.Struct, frozen=True, gc=False):
     """Event: no answer to what was asked in ``slot`` within the decision timeout."""
@@ -36,26 +38,26 @@ class OfMember(msgspec.Struct, frozen=True, gc=False):
 
 
 class Columns:
-    """The state of a crowd's UEs at slot boundaries, an array with a place for each UE; instants in ns."""
+    """The state of a crowd's UEs at slot boundaries, an array with a place for each UE; instants in ns.
+
+    A UE to which something has happened is only noted; the arrays follow when they are `true` again.
+    """
 
     def __init__(self, members: Sequence[Member]) -> None:
-        count = len(members)
-        self.cpu_free_ns = np.zeros(count, np.int64)
-        self.radio_free_ns = np.zeros(count, np.int64)
-        self.present = np.zeros(count, np.int64)
-        self.last_choice = np.full(count, -1, np.int64)
-        self.next_ns = np.zeros(count, np.int64)
-        self.idle = np.zeros(count, np.bool_)
-        for place, member in enumerate(members):
-            self.note(place, member)
+        self._members = members
+        self._rows = np.zeros((len(STANDING), len(members)), np.int64)
+        self.cpu_free_ns, self.radio_free_ns, self.present, self.last_choice, self.next_ns = self._rows
+        self.idle = np.zeros(len(members), np.bool_)
+        self._touched = set(range(len(members)))
+        self.note = self._touched.add
 
-    def note(self, place: int, member: Member) -> None:
-        """Something has happened to the UE at ``place``."""
-        self.cpu_free_ns[place] = member.cpu_free_ns
-        self.radio_free_ns[place] = member.radio_free_ns
-        self.present[place] = member.present
-        self.last_choice[place] = member.last_choice
-        self.next_ns[place] = member.next_ns
+    def true(self) -> "Columns":
+        """The arrays, as the UEs stand now."""
+        if self._touched:
+            places = [*self._touched]
+            self._rows[:, places] = np.array([self._members[place].standing() for place in places], np.int64).T
+            self._touched.clear()
+        return self
 
 
 class Crowd:
@@ -129,7 +131,7 @@ class Crowd:
         asking, goes_on = self._asking(now_ns)
         if not goes_on:
             return []
-        columns, following = self._columns, self._boundary(slot + 1)
+        columns, following = self._columns.true(), self._boundary(slot + 1)
         queue_ns = np.maximum(0, columns.cpu_free_ns - now_ns)
         wait_ns = np.full_like(queue_ns, -1) if self._shared else np.maximum(0, columns.radio_free_ns - now_ns)
         earlier, undecided = columns.present.copy(), np.zeros(len(self._members), np.int64)
@@ -139,7 +141,7 @@ class Crowd:
             own = member.take_up(slot, now_ns)
             undecided[place] = len(own)
             tasks += own
-            columns.note(place, member)
+            columns.note(place)
         said = self._ask(slot, now_ns, asking, queue_ns, tasks)
         seen = self._seen(slot, now_ns, asking, queue_ns, wait_ns, earlier + undecided, undecided)
         return [*said, *seen, following]
@@ -240,7 +242,7 @@ class Crowd:
 
     def _of(self, place: int, actions: list[Action]) -> list[Action]:
         """What the UE at ``place`` asks for, as its crowd asks for it."""
-        self._columns.note(place, self._members[place])
+        self._columns.note(place)
         return [
             Wake(action.at_ns, action.phase, OfMember(place, action.event), action.ue, action.number)
             if isinstance(action, Wake)

@@ -12,32 +12,16 @@ from ue_agent.agent import Agent
 class Member(Agent):
     """See `Agent`."""
 
-    @property
-    def cpu_free_ns(self) -> int:
-        """When its local queue is empty."""
-        return self._cpu.free_ns
-
-    @property
-    def radio_free_ns(self) -> int:
-        """When all that it has sent or has to send has left, as far as it knows."""
-        return self._uplink.free_ns
-
-    @property
-    def last_choice(self) -> int:
-        """What was decided for it last; -1 at first."""
-        return self._last_choice
-
-    @property
-    def present(self) -> int:
-        """How many of its tasks are asked about or on their way."""
-        if not self._pending:
-            return len(self._flights)
-        return len(self._flights) + sum(len(ask.tasks) for ask, _ in self._pending.values())
-
-    @property
-    def next_ns(self) -> int:
-        """When its next task is generated."""
-        return self._tasks[self._next].generated_ns if self._next < len(self._tasks) else FOREVER_NS
+    def standing(self) -> tuple[int, int, int, int, int]:
+        """What its crowd keeps in columns: when its local queue is empty, and when all that it sends has left, as far
+        as it knows; how many of its tasks are asked about or on their way; what was decided last; when its next task is
+        generated."""
+        present = len(self._flights)
+        for ask, _ in self._pending.values():
+            present += len(ask.tasks)
+        tasks, following = self._tasks, self._next
+        next_ns = tasks[following].generated_ns if following < len(tasks) else FOREVER_NS
+        return self._cpu.free_ns, self._uplink.free_ns, present, self._last_choice, next_ns
 
     def take_up(self, slot: int, now_ns: int) -> tuple[Task, ...]:
         """The tasks that were generated since it was asked last, which its crowd asks about at ``now_ns``."""
