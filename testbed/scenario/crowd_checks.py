@@ -23,19 +23,19 @@ def crowd_mistakes(scenario: Scenario) -> Iterator[Mistake]:
             message = f"a crowd of {cell.crowd} in a cell of {cell.ues} UEs"
             yield Mistake(("cells", i, "crowd"), message, f"write at most {cell.ues}, or more ues")
     if crowded:
-        yield from _emulation(scenario)
+        yield from _emulation(scenario, ("cells", crowded[0][0], "crowd"))
         yield from _options(scenario)
         yield from _killed(scenario, crowded)
 
 
-def _emulation(scenario: Scenario) -> Iterator[Mistake]:
+def _emulation(scenario: Scenario, place: tuple[str | int, ...]) -> Iterator[Mistake]:
     emulation = scenario.emulation
     if emulation.payload == REAL:
         message = "a crowd sends no real payload, that of hundreds of UEs"
-        yield Mistake(("emulation", "payload"), message, f"write payload: declared, {SINGLE}")
+        yield Mistake(place, message, f"write emulation: {{payload: declared}}, {SINGLE}")
     if emulation.burn != 0.0:
         message = "a crowd burns no cycles, those of hundreds of UEs"
-        yield Mistake(("emulation", "burn"), message, f"write burn: 0, {SINGLE}")
+        yield Mistake(place, message, f"write emulation: {{burn: 0}}, {SINGLE}")
 
 
 def _options(scenario: Scenario) -> Iterator[Mistake]:
