@@ -26,7 +26,7 @@ cells: [{cells}]
 emulation: {{payload: declared, burn: 0, ues_per_process: 100, speed: {speed}}}
 """
 CELL = "{{es: {{cpu: {ghz} GHz}}, ues: {ues}, crowd: {crowd}}}"
-CELLS, GHZ_A_UE, LOOK_S = 30, 0.6, 0.2
+CELLS, GHZ_A_UE, SAMPLE_S = 30, 0.6, 0.2
 LIVE = ((3000, 0, 1.0), (3000, 1.0, 1.0), (10_000, 1.0, 1.0), (10_000, 1.0, 0.5))
 SIMULATED = (1_000, 10_000, 100_000)
 HEAD = ("UEs", "played by", "speed", "grade", "error p50, p99", "answers seen p50, p99", "CPU a UE and slot", "by role")
@@ -71,7 +71,7 @@ def _live(row: Entry, file: Path, out: Path) -> Entry:
         process = subprocess.Popen(command, stdout=printed, stderr=subprocess.PIPE)
         try:
             while process.poll() is None:
-                time.sleep(LOOK_S)
+                time.sleep(SAMPLE_S)
                 looks.append((time.monotonic_ns(), _cpu_s(process.pid, out)))
         finally:
             if process.poll() is None:
@@ -99,14 +99,14 @@ def _cpu_s(launcher: int, out: Path) -> dict[str, tuple[str, float]]:
         processes = json.loads((out / "processes.json").read_text())
     except (OSError, ValueError):
         return {}
-    found = {}
+    result = {}
     for one in [*processes, {"name": "launcher", "role": "launcher", "pid": launcher}]:
         try:
             times = psutil.Process(one["pid"]).cpu_times()
-            found[one["name"]] = (one["role"], times.user + times.system)
+            result[one["name"]] = (one["role"], times.user + times.system)
         except psutil.Error:
             continue
-    return found
+    return result
 
 
 def _cost_us(row: Entry, looks: Sequence[tuple[int, dict[str, tuple[str, float]]]], meta: Entry) -> dict[str, float]:
@@ -124,13 +124,13 @@ def _cost_us(row: Entry, looks: Sequence[tuple[int, dict[str, tuple[str, float]]
 
 def tables(entries: Sequence[Entry]) -> list[Entry]:
     """One row for each kind of run: medians over its repetitions."""
-    found = []
+    result = []
     for row in (entry for entry in entries if entry.get("run", 1) == 1):
         same = [
             entry for entry in entries if all(entry.get(k) == row.get(k) for k in ("kind", "ues", "crowd", "speed"))
         ]
-        found.append({**row, "of": same})
-    return found
+        result.append({**row, "of": same})
+    return result
 
 
 def shown(rows: Sequence[Entry]) -> str:

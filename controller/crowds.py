@@ -14,10 +14,10 @@ def asks_of(system: System, asks: Asks) -> dict[str, Ask]:
     tasks: dict[int, list[Task]] = {}
     for task in asks.tasks:
         tasks.setdefault(task.ue, []).append(task)
-    found: dict[str, Ask] = {}
+    result: dict[str, Ask] = {}
     for ue, queue_ns, last_choice in zip(asks.ues, asks.queue_ns, asks.last_choice, strict=True):
         name = system.ues[ue].name
-        found[name] = Ask(
+        result[name] = Ask(
             ue=name,
             slot=asks.slot,
             at_ns=asks.at_ns,
@@ -25,7 +25,7 @@ def asks_of(system: System, asks: Asks) -> dict[str, Ask]:
             tasks=tuple(tasks.get(ue, ())),
             last_choice=last_choice,
         )
-    return found
+    return result
 
 
 def answers(now_ns: int, decisions: Sequence[tuple[int, Decision]], crowd_of: Mapping[str, str]) -> list[Send]:

@@ -24,9 +24,9 @@ def notices_of(system: System) -> Callable[[Sequence[Action]], list[Send]]:
                 ue = by_name[body.ue]
                 local_ues.setdefault((ue.cell, body.asked_ns), []).append(ue.index)
             elif isinstance(body, Decisions):
-                kept = [ue for ue, choice in zip(body.ues, body.choices, strict=True) if choice == LOCAL]
-                if kept:
-                    local_ues.setdefault((system.ues[kept[0]].cell, body.asked_ns), []).extend(kept)
+                indices = [ue for ue, choice in zip(body.ues, body.choices, strict=True) if choice == LOCAL]
+                if indices:
+                    local_ues.setdefault((system.ues[indices[0]].cell, body.asked_ns), []).extend(indices)
         return [
             Send(
                 to=system.edge_servers[cell].name,

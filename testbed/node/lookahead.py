@@ -24,7 +24,7 @@ import msgspec
 from testbed.model.system import Fault, Plan, System
 from testbed.model.task import Task
 from testbed.node.forwards import Forwards
-from testbed.node.posts import Posts
+from testbed.node.posts import AwaitedPosts
 from testbed.protocol.messages import Announce, Down, Kept, Post, Up
 
 _PATIENCE = 2
@@ -38,7 +38,7 @@ class Lookahead:
         emulation, system = plan.emulation, plan.system
         self._guard_ns = guard_ns
         patience_ns = int(_PATIENCE * system.decision_timeout_ns * emulation.speed)
-        self._posts = Posts(system, es, patience_ns)
+        self._posts = AwaitedPosts(system, es, patience_ns)
         self._deaths = Deaths(system, es, plan.faults, patience_ns)
         self._forwards = Forwards(system, es) if plan.second_offload and len(system.edge_servers) > 1 else None
         self._forward_wait_ns = max(0, self._guard_ns - int(system.backhaul.latency_ns / emulation.speed))

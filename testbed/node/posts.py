@@ -21,7 +21,7 @@ class _Asked(msgspec.Struct, frozen=True, order=True):
     asked_ns: int
 
 
-class Posts:
+class AwaitedPosts:
     """The tasks of a cell that were asked about and of which nothing has been heard.
 
     One of which nothing was heard for ``patience_ns`` will not come: without an answer its UE has fallen back by then.

@@ -8,7 +8,7 @@ from testbed.scenario.names import ue_name
 from testbed.scenario.resilience_schema import ResilienceKeys
 from testbed.scenario.schema import Cell, Scenario, UeSection
 
-OPTIONS = ResilienceKeys.__struct_fields__
+FAILURE_KEYS = ResilienceKeys.__struct_fields__
 SINGLE = "or leave out crowd"
 
 
@@ -43,7 +43,7 @@ def _options(scenario: Scenario) -> Iterator[Mistake]:
         message = "a crowd asks for all its UEs at slot boundaries"
         yield Mistake(("agent", "epoch"), message, f"write epoch: slot, {SINGLE}")
     if scenario.ue.resilience.is_used:
-        word = next(word for word in OPTIONS if getattr(scenario.ue, word) != getattr(UeSection(), word))
+        word = next(word for word in FAILURE_KEYS if getattr(scenario.ue, word) != getattr(UeSection(), word))
         message = f"UEs of a crowd have no options for failures, such as {word}"
         yield Mistake(("ue", word), message, f"drop it, {SINGLE}")
 

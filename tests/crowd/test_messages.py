@@ -4,6 +4,7 @@ import msgspec
 import pytest
 
 from controller.crowds import answers, asks_of
+from testbed.model.task import ARRIVAL
 from testbed.node.bundles import Bundles, sent
 from testbed.policy.loading import load
 from testbed.protocol.actions import Send
@@ -33,7 +34,7 @@ def honest(kind, wanted=lambda body: True):
 
 def refusal(envelope, now):
     """The reason for which any part of a message is refused; "" if none is."""
-    validators = {}
+    validators: dict[str, Validator] = {}
     reasons = [
         validators.setdefault(single.to, Validator(PLAN)).refusal(single, now)
         for single in Bundles(PLAN).opened(envelope)
@@ -134,9 +135,9 @@ def test_results_for_one_crowd_travel_together_and_others_alone():
     results = [one.body.results[0] for _, one in SAID if isinstance(one.body, Returns)]
     mine = [one for one in results if one.ue in ("ue-1-4", "ue-1-5")][:2]
     for one in mine:
-        assert bundles.holds("es-1", Send(to=one.ue, body=one, at_ns=one.at_ns, phase=2))
+        assert bundles.holds("es-1", Send(to=one.ue, body=one, at_ns=one.at_ns, phase=ARRIVAL))
     single = msgspec.structs.replace(mine[0], ue="ue-1-1")
-    assert not bundles.holds("es-1", Send(to="ue-1-1", body=single, at_ns=1, phase=2))
+    assert not bundles.holds("es-1", Send(to="ue-1-1", body=single, at_ns=1, phase=ARRIVAL))
     [(source, send)] = bundles.closed()
     assert (source, send.to, send.body) == ("es-1", "crowd-1-1", Returns(tuple(mine)))
     assert [one.body for one in bundles.opened(sent("es-1", 0, send.to, send))] == mine
@@ -152,5 +153,5 @@ def test_a_crowds_asks_are_those_of_its_ues_and_their_answers_one_message():
     decided = [(index, Decision(ue=f"ue-1-{index + 1}", slot=4, choice=index % 2, asked_ns=9)) for index in range(4)]
     alone, together = answers(7, decided, {"ue-1-2": "crowd-1-1", "ue-1-3": "crowd-1-1", "ue-1-4": "crowd-1-1"})
     assert (alone.to, alone.body) == ("ue-1-1", decided[0][1])
-    assert together.to == "crowd-1-1"
+    assert together.to == "crowd-1-1" and isinstance(together.body, Decisions)
     assert (together.body.ues, together.body.choices, together.body.asked_ns) == ((1, 2, 3), (1, 0, 1), 9)

@@ -79,7 +79,8 @@ def a_plan() -> Plan:
     """A small run in which everything happens: second offload, deaths, restarts."""
     hardware, tasks = region(0.9, 3, 8, access="shared")
     faults = (Fault("es-3", 2_500 * MS, 4_000 * MS), Fault("ue-1-2", 3_000 * MS, 5_000 * MS))
-    return crowded(plan(hardware, tasks, "offload", faults=faults), 0, 4, 0)
+    whole: Plan = crowded(plan(hardware, tasks, "offload", faults=faults), 0, 4, 0)
+    return whole
 
 
 class Fuzzer:

@@ -1,7 +1,7 @@
 """The core of a crowd (sans-IO): many UEs of one cell that ask, and are answered, with one message a slot.
 
 What matters at a slot boundary of every UE stands in columns, one place for each: an idle UE costs a few operations on
-arrays. What happens to a task is as with a single UE, and is done by the same code (`Member`).
+arrays. What happens to a task is as with a single UE, and is done by the same code (`CrowdMember`).
 """
 
 from collections.abc import Iterable, Sequence
@@ -19,7 +19,7 @@ from testbed.protocol.crowd_messages import Asks, Decisions, Posts
 from testbed.protocol.lives import Lives
 from testbed.protocol.messages import Aired, Down, Moved, Post, Result, Up
 from testbed.protocol.rows import UeSlotRow
-from ue_agent.crowd.member import Member
+from ue_agent.crowd.member import CrowdMember
 
 STANDING = ("cpu_free_ns", "radio_free_ns", "present", "last_choice", "next_ns")
 
@@ -43,7 +43,7 @@ class Columns:
     A UE to which something has happened is only noted; the arrays follow when they are `true` again.
     """
 
-    def __init__(self, members: Sequence[Member]) -> None:
+    def __init__(self, members: Sequence[CrowdMember]) -> None:
         self._members = members
         self._rows = np.zeros((len(STANDING), len(members)), np.int64)
         self.cpu_free_ns, self.radio_free_ns, self.present, self.last_choice, self.next_ns = self._rows
@@ -77,7 +77,7 @@ class Crowd:
         self.system, self.name, self.incarnation = system, name, incarnation
         self._from_ns, self._outcomes = from_ns, outcomes
         self._members = [
-            Member(system, ue.index, own, incarnation, from_ns, outcomes=outcomes)
+            CrowdMember(system, ue.index, own, incarnation, from_ns, outcomes=outcomes)
             for ue, own in zip(ues, tasks, strict=True)
         ]
         self._place = {ue.name: place for place, ue in enumerate(ues)}

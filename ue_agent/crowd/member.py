@@ -9,7 +9,7 @@ from testbed.protocol.messages import Ask, Decision
 from ue_agent.agent import Agent
 
 
-class Member(Agent):
+class CrowdMember(Agent):
     """See `Agent`."""
 
     def standing(self) -> tuple[int, int, int, int, int]:
