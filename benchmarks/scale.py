@@ -37,9 +37,9 @@ def wanted(runs: int, *, quick: bool) -> Iterator[Entry]:
     """What to measure, each once."""
     for run in range(1, runs + 1):
         for ues, crowd, speed in LIVE[:2] if quick else LIVE:
-            yield {"kind": "live", "ues": ues, "crowd": crowd, "speed": speed, "slots": 8 if quick else 20, "run": run}
+            yield {"kind": "live", "ues": ues, "crowd": crowd, "speed": speed, "slots": 8 if quick else 12, "run": run}
     for ues in SIMULATED[:1] if quick else SIMULATED:
-        yield {"kind": "simulated", "ues": ues, "slots": 4}
+        yield {"kind": "simulated", "ues": ues, "slots": 3}
 
 
 def scenario(row: Entry, cells: int = CELLS) -> str:

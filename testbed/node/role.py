@@ -25,7 +25,6 @@ AT_ONCE = (Ask, Asks, Decision, Moved, Aired, Down, Outcome)
 TIMED = (Post, Forward, Result, Announce, Up)
 STAGGER_NS, SPREAD_NS = 200_000, 3_000_000
 SPREAD_OF_SLOT = 20
-CROWDS_SPREAD_OF_SLOT = 50
 GRID_NS, GRIDS_A_SLOT = 20_000_000, 125
 
 
@@ -50,7 +49,7 @@ class Role(msgspec.Struct, frozen=True, kw_only=True):
         if self.ordered:
             return self.boundary_guard_ns
         if self.grid_ns:
-            return self.boundary_guard_ns + ue * (slot_wall_ns // CROWDS_SPREAD_OF_SLOT) // ues
+            return self.boundary_guard_ns + ue * (slot_wall_ns // SPREAD_OF_SLOT) // ues
         return self.boundary_guard_ns + ue * min(STAGGER_NS, min(SPREAD_NS, slot_wall_ns // SPREAD_OF_SLOT) // ues)
 
 
