@@ -300,7 +300,7 @@ class Host:
     def _wait_for_grid(self) -> None:
         """Until something is due or comes, and then on to the grid; an answer is not kept waiting."""
         due = min(self._events.due_wall_ns(), self._timers[0][0] if self._timers else NEVER)
-        if not self.mailbox.drained or due < time.monotonic_ns() - self.role.grid_ns:
+        if not self.mailbox.drained or due <= time.monotonic_ns():
             return
         self._timer.arm(self._on_grid(due))
         ready = {fd for fd, _ in self._epoll.poll()}
