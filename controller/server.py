@@ -6,6 +6,7 @@ from typing import Protocol, runtime_checkable
 
 import msgspec
 
+from controller import crowds
 from controller.gather import Gathering
 from testbed.model import random
 from testbed.model.fallback import fallback_choices
@@ -16,6 +17,7 @@ from testbed.model.task import DECIDE, FAULT, Task
 from testbed.policy.heuristics import DRAWS_NOTHING, Policy, checked, watching
 from testbed.policy.planned import Planned, Regional, regional
 from testbed.protocol.actions import Action, Alarm, Lost, Record, Send, Wake
+from testbed.protocol.crowd_messages import Asks
 from testbed.protocol.lives import Lives
 from testbed.protocol.messages import Announce, Ask, Decision, Down, Seen, Up
 from testbed.protocol.rows import policy_error
@@ -59,6 +61,7 @@ class DecisionServer:
         self._lives = Lives()
         self._gathering: dict[tuple[int, int], dict[str, Ask]] = {}
         self._last_slot = [-1] * len(system.edge_servers)
+        self._crowd_of: dict[str, str] = {}
 
     def begin(self) -> list[Action]:
         """No actions: the server only answers."""
@@ -74,7 +77,11 @@ class DecisionServer:
         """See `testbed.protocol.actions.Core`."""
         match event:
             case Ask():
-                return self._asked(now_ns, event)
+                return self._asked(now_ns, self._told.cell_of[event.ue], event.slot, {event.ue: event})
+            case Asks():
+                asks = crowds.asks_of(self.system, event)
+                self._crowd_of |= dict.fromkeys(asks, event.crowd)
+                return self._asked(now_ns, self.system.ues[event.ues[0]].cell, event.slot, asks)
             case Announce():
                 self._told.announce(event)
                 return self._decide_complete(now_ns)
@@ -106,19 +113,18 @@ class DecisionServer:
                 gathering.es_index[name]
             )
 
-    def _asked(self, now_ns: int, ask: Ask) -> list[Action]:
-        cell = self._told.cell_of[ask.ue]
+    def _asked(self, now_ns: int, cell: int, slot: int, new: dict[str, Ask]) -> list[Action]:
         if self.system.epoch == EPOCH_ARRIVAL:
-            return self._answer(now_ns, cell, ask.slot, {ask.ue: ask})
-        if ask.slot <= self._last_slot[cell]:
-            return self._answer(now_ns, cell, ask.slot, {ask.ue: ask}) if ask.tasks else []
-        asks = self._gathering.get((cell, ask.slot))
+            return self._answer(now_ns, cell, slot, new)
+        if slot <= self._last_slot[cell]:
+            return self._answer(now_ns, cell, slot, new) if any(ask.tasks for ask in new.values()) else []
+        asks = self._gathering.get((cell, slot))
         actions: list[Action] = []
         if asks is None:
-            asks = self._gathering[cell, ask.slot] = {}
-            actions.append(Alarm(self.system.gather_timeout_ns, GatherExpired(cell, ask.slot)))
-        asks[ask.ue] = ask
-        return [*actions, *self._decide_if_complete(now_ns, cell, ask.slot)]
+            asks = self._gathering[cell, slot] = {}
+            actions.append(Alarm(self.system.gather_timeout_ns, GatherExpired(cell, slot)))
+        asks |= new
+        return [*actions, *self._decide_if_complete(now_ns, cell, slot)]
 
     def _decide_complete(self, now_ns: int) -> list[Action]:
         actions: list[Action] = []
@@ -174,6 +180,7 @@ class DecisionServer:
         seen = self._learning.account(view) if self._learning is not None else None
         chose = {chose.ue: chose.log_probability for chose in seen.chose} if seen is not None else {}
         version = seen.version if seen is not None else 0
+        decisions: list[tuple[int, Decision]] = []
         for ue in view.ues:
             if ue.tasks:
                 decision = Decision(
@@ -185,7 +192,8 @@ class DecisionServer:
                     fallback=fallback,
                     asked_ns=asks[ue.name].at_ns,
                 )
-                actions.append(Send(to=ue.name, body=decision, at_ns=now_ns, phase=DECIDE, ue=ue.index))
+                decisions.append((ue.index, decision))
+        actions += crowds.answers(now_ns, decisions, self._crowd_of)
         return actions if seen is None else [*actions, Send(to=LEARNER, body=seen, at_ns=now_ns, phase=DECIDE)]
 
     def _choose(self, now_ns: int, view: CellView, decide: Decide) -> tuple[list[Action], dict[str, int], str]:

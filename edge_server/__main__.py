@@ -5,7 +5,7 @@ import sys
 from edge_server.server import Server
 from testbed.model.system import Emulation, System
 from testbed.node.process import Making, entry
-from testbed.node.role import Role
+from testbed.node.role import Role, grid_ns
 from testbed.protocol.actions import Core
 
 
@@ -19,8 +19,11 @@ def make(making: Making) -> Core:
 
 
 def role_of(system: System, emulation: Emulation) -> Role:
-    """ESs act in ideal order, a guard after the ideal instant."""
-    return Role(guard_ns=emulation.guard_ns, boundary_guard_ns=200_000, ordered=True, executes=True)
+    """ESs act in ideal order, a guard after the ideal instant; where there are crowds, on their grid, so that what
+    another tells may be later by that much."""
+    grid = grid_ns(system, emulation)
+    guard = emulation.guard_ns + grid
+    return Role(guard_ns=guard, boundary_guard_ns=200_000, ordered=True, executes=True, grid_ns=grid)
 
 
 def main(argv: list[str]) -> int:

@@ -134,9 +134,9 @@ class Server:
         """See `testbed.protocol.actions.Forgiving`: an arrival over the threshold is judged by all announcements."""
         if not (self._second_offload and isinstance(event, Arrived)):
             return False
-        if self._peers.have_told(min((at_ns - 1) // self.system.slot_ns, self._last_slot)):
+        if self._queue.expected_wait_ns(at_ns) <= self.system.threshold_ns:
             return False
-        return self._queue.expected_wait_ns(at_ns) > self.system.threshold_ns
+        return not self._peers.have_told(min((at_ns - 1) // self.system.slot_ns, self._last_slot))
 
     def _target(self, now_ns: int, job: Job) -> int:
         """The ES that executes an arriving task: its agent's choice if that is within reach, or the rule's."""
@@ -281,9 +281,11 @@ class Server:
         self._moving.prune(now_ns)
         self._peers.announce(self.name, slot, backlog)
         self._last_slot = slot
-        told = [CONTROLLER] + [es.name for es in self.system.edge_servers if es.name != self.name]
+        brief = msgspec.structs.replace(notice, radio_wait_ns=())
+        told = [(CONTROLLER, notice)]
+        told += [(es.name, brief) for es in self.system.edge_servers if es.name != self.name]
         sends: list[Action] = [
-            Send(to=peer, body=notice, at_ns=now_ns, phase=ANNOUNCE, ue=self.es.index) for peer in told
+            Send(to=peer, body=news, at_ns=now_ns, phase=ANNOUNCE, ue=self.es.index) for peer, news in told
         ]
         recorded = [Record(row)] if self._boundaries.records(row) else []
         return [*sends, *recorded, self._boundary(slot + 1)]

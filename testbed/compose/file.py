@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from testbed.hosts.containers import RECORDER, UE_ROLE, containers_of, host_numbers_of, users_of
+from testbed.hosts.containers import RECORDER, UE_ROLES, containers_of, host_numbers_of, users_of
 from testbed.model.system import CONTROLLER
 from testbed.protocol.placement import Processes
 from testbed.scenario.schema import ContainerLimits, LimitsSection
@@ -169,7 +169,7 @@ def compose_file(processes: Processes, limits: LimitsSection, shape: Shape) -> s
     first = next(name for name in containers if name != CONTROLLER)
     for name, inside in containers.items():
         role, _ = processes[inside[0]]
-        limit = limits.controller if name == CONTROLLER else limits.ue if role == UE_ROLE else limits.es
+        limit = limits.controller if name == CONTROLLER else limits.ue if role in UE_ROLES else limits.es
         own = _build(shape, "agent", 4) if name == first else ""
         if name == CONTROLLER:
             own = f"    image: {controller_image}\n{words['controller_build']}{AGENT_ENTRY}"

@@ -12,6 +12,7 @@ import shutil
 import time
 from pathlib import Path
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -40,9 +41,13 @@ Told = Ask | Announce | Outcome
 
 
 class Players(ProcessGroup):
-    """The processes of ``plan`` in ``run_dir`` (``here`` is a short path to it); `ProcessGroup.shutdown` ends them."""
+    """The processes of ``plan`` in ``run_dir`` (``here`` is a short path to it); `ProcessGroup.shutdown` ends them.
+
+    Whoever decides here hears each UE for itself: there are no crowds.
+    """
 
     def __init__(self, plan: Plan, run_dir: Path, here: str) -> None:
+        plan = msgspec.structs.replace(plan, emulation=msgspec.structs.replace(plan.emulation, crowds=()))
         super().__init__(plan, run_dir, here, hosts_of(plan), PLAYED)
         self.begun = False
         self._notices, self._validator = notices_of(plan.system), Validator(plan)

@@ -5,10 +5,10 @@ from collections.abc import Callable, Collection, Mapping
 
 from testbed.model.learning import is_learner
 from testbed.model.system import CONTROLLER, LAUNCHER
-from testbed.protocol.placement import Processes
+from testbed.protocol.placement import CROWD_ROLE, Processes
 
 MOST_CONTAINERS = 100
-RECORDER, UE_ROLE = "recorder", "ue_agent"
+RECORDER, UE_ROLES = "recorder", ("ue_agent", CROWD_ROLE)
 FIRST_PORT, FIRST_USER, RECORDER_HOST, FIRST_HOST = 5555, 50_001, 2, 3
 
 
@@ -18,7 +18,7 @@ def containers_of(processes: Processes, most: int = MOST_CONTAINERS) -> dict[str
     Learners live with the controller, whose memory they share. Where there would be more than ``most``, several
     processes of UEs share a container, which has the name of the first.
     """
-    ues = [name for name, (role, _) in processes.items() if role == UE_ROLE]
+    ues = [name for name, (role, _) in processes.items() if role in UE_ROLES]
     others = [name for name in processes if name not in ues and not is_learner(name)]
     each = -(-len(ues) // max(1, most - len(others)))
     cores_of: dict[str, tuple[str, ...]] = {name: (name,) for name in others}

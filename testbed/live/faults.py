@@ -20,7 +20,7 @@ from testbed.node.clock import Clock
 from testbed.node.socket import Mailbox
 from testbed.protocol.endings import Absence
 from testbed.protocol.messages import Body, Down, Start, Up
-from testbed.protocol.placement import Processes
+from testbed.protocol.placement import Processes, listeners
 from testbed.protocol.rows import (
     DEAD_ALREADY,
     DIED,
@@ -255,9 +255,9 @@ class Faults:
         self._bring_back(comeback)
 
     def _broadcast(self, body: Down | Up, at_ns: int, about: str) -> None:
-        for process, (_, cores) in self._launcher.processes.items():
+        for process, hosted in self._launcher.processes.items():
             if process in self.supervisor.table():
-                for name in cores:
+                for name in listeners(process, hosted):
                     if name != about:
                         self._launcher.tell(name, body, at_ns)
 

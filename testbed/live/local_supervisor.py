@@ -17,13 +17,14 @@ from testbed.live.activity import Activity
 from testbed.live.supervisor import Child, ClockReading, Deployment
 from testbed.model.errors import StartError
 from testbed.node.zygote import REFUSED
+from testbed.protocol.placement import CROWD_ROLE
 
 ZYGOTE = """import json, sys
 sys.path.extend(path for path in json.loads(sys.argv.pop(1)) if path not in sys.path)
 from testbed.node.zygote import main
 sys.exit(main(sys.argv[1:]))"""
 _PATIENCE_S = 30.0
-ROLES = ("ue_agent", "edge_server", "controller", "controller.online")
+ROLES = ("ue_agent", CROWD_ROLE, "edge_server", "controller", "controller.online")
 
 
 class _Handle(msgspec.Struct):

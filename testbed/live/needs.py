@@ -9,6 +9,7 @@ from testbed.model.errors import StartError
 from testbed.model.human import size
 from testbed.model.system import Plan
 from testbed.node import limits
+from testbed.protocol.placement import crowds_of
 
 PACKS = (2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
 PROCESS_BYTES, _TASK_BYTES = 5e6, 200.0
@@ -28,10 +29,11 @@ class Needs(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def needs_of(plan: Plan, pack: int) -> Needs:
-    """The needs of ``plan`` with ``pack`` UEs a process. Every process keeps the workload; one that executes has
-    another beside it that burns.
+    """The needs of ``plan`` with ``pack`` UEs a process, but for crowds. Every process keeps the workload; one that
+    executes has another beside it that burns.
     """
-    ues = math.ceil(len(plan.system.ues) / pack)
+    crowds = crowds_of(plan)
+    ues = math.ceil((len(plan.system.ues) - sum(map(len, crowds.values()))) / pack) + len(crowds)
     processes = ues + len(plan.system.edge_servers) + 1 + len(plan.learners)
     burners = ues + len(plan.system.edge_servers) if plan.emulation.burn > 0.0 else 0
     each = PROCESS_BYTES + _TASK_BYTES * len(plan.workload)

@@ -260,7 +260,8 @@ class Emulation(msgspec.Struct, frozen=True, kw_only=True):
     ``none``).
 
     ``drain_limit_ns`` bounds draining in emulated ns after the last slot (-1: none). ``spin_ns`` is the wall time that
-    a UE spins before a task's end is due, as far as it can spare it.
+    a UE spins before a task's end is due, as far as it can spare it. ``crowds`` says how many of each cell's UEs, the
+    last ones, are played by crowds; () where none is.
     """
 
     speed: float = 1.0
@@ -272,6 +273,7 @@ class Emulation(msgspec.Struct, frozen=True, kw_only=True):
     spin_ns: int = 200_000
     transport: str = IPC
     payload_encryption: str = CURVE
+    crowds: tuple[int, ...] = ()
 
     @property
     def plain_payload(self) -> bool:

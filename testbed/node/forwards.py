@@ -5,7 +5,6 @@ from collections import deque
 from testbed.model.delay import NS_PER_S
 from testbed.model.speed import slowest_hz
 from testbed.model.system import System
-from testbed.model.task import Task
 from testbed.protocol.messages import Announce, Down, Up
 
 
@@ -23,25 +22,24 @@ class Forwards:
         self._until_ns = system.slot_ns
         self._recent: deque[tuple[int, int]] = deque()
         self._recent_cycles = self._largest_cycles = 0
-        self._room_cycles = self._room()
+        self._room_cycles, self._changed = self._room(), False
 
     def follow(self, system: System) -> None:
         """Speeds change from some instant to come on."""
         self._system = system
-        self._room_cycles = self._room()
+        self._changed = True
 
-    def asked(self, task: Task, asked_ns: int) -> None:
-        """A task has appeared somewhere."""
-        self._recent.append((asked_ns, task.cycles))
-        self._recent_cycles += task.cycles
-        if task.cycles > self._largest_cycles:
-            self._largest_cycles = task.cycles
+    def asked(self, asked_ns: int, cycles: int, largest_cycles: int) -> None:
+        """Tasks of so many cycles together, and at most, have appeared somewhere."""
+        self._recent.append((asked_ns, cycles))
+        self._recent_cycles += cycles
+        self._largest_cycles = max(self._largest_cycles, largest_cycles)
 
     def announced(self, news: Announce) -> None:
         """An ES told its state."""
         es = self._index[news.es]
         self._backlog_ns[es], self._air_cycles[es], self._told_ns[es] = news.backlog_ns, news.air_cycles, news.at_ns
-        self._look_back()
+        self._changed = True
 
     def fault(self, notice: Down | Up) -> None:
         """An ES died and sends nothing on, or begins anew."""
@@ -53,16 +51,17 @@ class Forwards:
             self._backlog_ns[es], self._air_cycles[es], self._told_ns[es] = 0, 0, notice.at_ns
         else:
             self._dead.add(es)
-        self._look_back()
+        self._changed = True
 
     def possible(self, at_ns: int) -> bool:
         """Whether the work that has appeared since the announcements may have filled somebody's queue by ``at_ns``;
         where agents choose, whether there is any that may have been sent here."""
+        if at_ns > self._until_ns:
+            self._until_ns, self._changed = at_ns + self._system.slot_ns, True
+        if self._changed:
+            self._look_back()
         if self._system.chosen_target:
             return self._recent_cycles > 0 or any(self._air_cycles[es.index] for es in self._others)
-        if at_ns > self._until_ns:
-            self._until_ns = at_ns + self._system.slot_ns
-            self._room_cycles = self._room()
         return self._recent_cycles + self._largest_cycles > self._room_cycles
 
     def _look_back(self) -> None:
@@ -71,7 +70,7 @@ class Forwards:
         since = min(living, default=0)
         while self._recent and self._recent[0][0] < since:
             self._recent_cycles -= self._recent.popleft()[1]
-        self._room_cycles = self._room()
+        self._room_cycles, self._changed = self._room(), False
 
     def _room(self) -> float:
         """The least work that brings some other ES above the threshold: all that is in the air might go there."""

@@ -6,10 +6,12 @@ import time
 from collections.abc import Callable
 from functools import partial
 
+from testbed.model.delay import NEVER
 from testbed.model.learning import LEARNER
 from testbed.model.revision import Revision, revised
 from testbed.model.system import DEDICATED, LAUNCHER, Plan
 from testbed.node.assignment import Pieces
+from testbed.node.bundles import Bundles, sent
 from testbed.node.clock import Clock, Spinner, Timer
 from testbed.node.event_queue import EventQueue
 from testbed.node.lateness import LatenessMeter, statistics
@@ -18,8 +20,10 @@ from testbed.node.role import AT_ONCE, TIMED, Role
 from testbed.node.socket import RECEIVE_TURN_NS, Mailbox
 from testbed.node.work import Work
 from testbed.protocol.actions import Action, Alarm, Boundary, Core, Execute, Finish, Record, Send, Wake
-from testbed.protocol.codec import PROTOCOL_VERSION, Envelope
+from testbed.protocol.codec import Envelope
+from testbed.protocol.crowd_messages import Asks, Decisions
 from testbed.protocol.messages import Announce, Ask, Decision, Down, Post, Revise, Stop
+from testbed.protocol.placement import crowds_of
 from testbed.protocol.rows import Row
 from testbed.protocol.validation import Validator
 
@@ -38,6 +42,7 @@ class Host:
         self._cores: dict[str, Core] = {}
         self._incarnations: dict[str, int] = {}
         self._validator = Validator(plan)
+        self._bundles = Bundles(plan)
         self._revision = Pieces(Revision)
         self._timers: list[tuple[int, int, Callable[[], None]]] = []
         self._age = 0
@@ -46,8 +51,8 @@ class Host:
         self._last_ask: dict[int, int] = {}
         self._asked_wall: dict[tuple[str, int], int] = {}
         self._timer = Timer()
-        self._spinner = Spinner(0 if role.ordered else emulation.spin_ns)
-        self.work = Work(clock, emulation.burn if role.executes else 0.0, self._after)
+        self._spinner = Spinner(0 if role.ordered or role.grid_ns else emulation.spin_ns)
+        self.work = Work(clock, emulation.burn if role.executes else 0.0, self._after, role.grid_ns)
         self._epoll = select.epoll()
         for fd in (mailbox.fd, self._timer.fd, self.work.fd):
             if fd >= 0:
@@ -62,7 +67,7 @@ class Host:
         self._cores[core.name] = core
         es = next((es.index for es in self.system.edge_servers if es.name == core.name), None)
         is_planned = es is not None and not self.plan.system.closed_loop
-        self._events.know(core, Lookahead(self.plan, es) if is_planned and es is not None else None)
+        self._events.know(core, Lookahead(self.plan, es, self.role.guard_ns) if is_planned and es is not None else None)
         self._incarnations[core.name] = incarnation
         self._act(core, core.begin())
         for down in downs:
@@ -89,8 +94,13 @@ class Host:
     def turn(self) -> None:
         """Hear what has come, and act on what is due."""
         self._receive()
-        self.mailbox.flush()
+        self._flush()
         self._fire()
+        self._flush()
+
+    def _flush(self) -> None:
+        for source, send in self._bundles.closed():
+            self._post(source, send)
         self.mailbox.flush()
 
     def close(self) -> None:
@@ -117,15 +127,20 @@ class Host:
             if envelope.incarnation < self._since:
                 self.mailbox.pass_over(envelope, "of an episode that is over")
                 continue
-            core = self._cores.get(envelope.to)
-            why = "nobody of that name here"
-            if core is not None:
-                why = self._validator.refusal(envelope, self.clock.now_ns())
-            if core is None or why:
-                kind = type(envelope.body).__name__
-                self.mailbox.drop(f"{kind} of {envelope.source[:40]} for {envelope.to[:40]}: {why}")
-            else:
-                self._take(core, envelope)
+            for single in self._bundles.opened(envelope):
+                self._hear(single)
+
+    def _hear(self, envelope: Envelope) -> None:
+        """Let the core that it is for hear a message, if it may be told that."""
+        core = self._cores.get(self._bundles.crowd_of.get(envelope.to, envelope.to))
+        why = "nobody of that name here"
+        if core is not None:
+            why = self._validator.refusal(envelope, self.clock.now_ns())
+        if core is None or why:
+            kind = type(envelope.body).__name__
+            self.mailbox.drop(f"{kind} of {envelope.source[:40]} for {envelope.to[:40]}: {why}")
+        else:
+            self._take(core, envelope)
 
     def _take_revision(self, piece: Revise) -> None:
         """The plan changes shortly: cores and whoever looks ahead go on with the new one."""
@@ -135,8 +150,12 @@ class Host:
         plan = self.plan = revised(self.plan, revision)
         self.system = plan.system
         self._validator.follow(plan)
+        self._bundles.follow(plan)
         self._events.follow(plan)
-        tasks = dict(zip((ue.name for ue in plan.system.ues), plan.tasks_by_ue(), strict=True))
+        by_ue = plan.tasks_by_ue()
+        tasks = dict(zip((ue.name for ue in plan.system.ues), by_ue, strict=True))
+        for name, ues in crowds_of(plan).items():
+            tasks[name] = tuple(task for ue in ues for task in by_ue[ue.index])
         now = self.clock.now_ns()
         for core in self._cores.values():
             self._act(core, core.revise(now, plan.system, tasks.get(core.name, ())))
@@ -149,7 +168,9 @@ class Host:
             self.mailbox.disconnect(body.name)
         if isinstance(body, Ask):
             self._last_ask[self._cells[body.ue]] = time.monotonic_ns()
-        if isinstance(body, Decision):
+        elif isinstance(body, Asks) and body.ues:
+            self._last_ask[self.system.ues[body.ues[0]].cell] = time.monotonic_ns()
+        if isinstance(body, (Decision, Decisions)):
             self._answer(core, body)
         elif isinstance(body, AT_ONCE) or (isinstance(body, Announce) and not self.role.ordered):
             self._act(core, core.handle(max(envelope.at_ns, self._events.last_ns, 0), body))
@@ -158,7 +179,7 @@ class Host:
         elif isinstance(body, TIMED):
             self._push(envelope.at_ns, envelope.phase, envelope.ue, envelope.number, core, body)
 
-    def _answer(self, core: Core, decision: Decision) -> None:
+    def _answer(self, core: Core, decision: Decision | Decisions) -> None:
         asked = self._asked_wall.pop((core.name, decision.slot), None)
         if asked is not None:
             think = time.monotonic_ns() - asked
@@ -234,28 +255,23 @@ class Host:
 
     def _send(self, core: Core, send: Send) -> None:
         body = send.body
-        if isinstance(body, Announce):
-            self._events.hear(core, body)
-        if isinstance(body, Ask) and body.tasks:
-            self._asked_wall[core.name, body.slot] = time.monotonic_ns()
-        if isinstance(body, Decision) and (asked := self._last_ask.pop(self._cells[body.ue], 0)):
-            self.lateness.answers.add(time.monotonic_ns() - asked)
+        match body:
+            case Announce():
+                self._events.hear(core, body)
+            case Ask() if body.tasks:
+                self._asked_wall[core.name, body.slot] = time.monotonic_ns()
+            case Asks() if body.tasks:
+                self._asked_wall[core.name, body.slot] = time.monotonic_ns()
+            case Decision() | Decisions():
+                cell = self._cells[body.ue] if isinstance(body, Decision) else self.system.ues[body.ues[0]].cell
+                if asked := self._last_ask.pop(cell, 0):
+                    self.lateness.answers.add(time.monotonic_ns() - asked)
+        if not self._bundles.holds(core.name, send):
+            self._post(core.name, send)
+
+    def _post(self, source: str, send: Send) -> None:
         for to in self.plan.learners if send.to == LEARNER and self.plan.learn else (send.to,):
-            self.mailbox.post(
-                Envelope(
-                    version=PROTOCOL_VERSION,
-                    source=core.name,
-                    incarnation=self._incarnations[core.name],
-                    sequence=0,
-                    to=to,
-                    at_ns=send.at_ns,
-                    phase=int(send.phase),
-                    ue=send.ue,
-                    number=send.number,
-                    payload_bits=send.payload_bits,
-                    body=body,
-                )
-            )
+            self.mailbox.post(sent(source, self._incarnations[source], to, send))
 
     def _execute(self, core: Core, execute: Execute) -> None:
         send = execute.then
@@ -264,6 +280,8 @@ class Host:
         self.work.begin(execute, None if send is None else lambda: self._send(core, send))
 
     def _wait(self) -> None:
+        if self.role.grid_ns:
+            return self._wait_for_grid()
         due, spin = self._events.due_wall_ns(), self._spinner.length_ns()
         if self._timers and self._timers[0][0] < due:
             due, spin = self._timers[0][0], 0
@@ -277,3 +295,21 @@ class Host:
         if spin and self.mailbox.drained:
             self._spinner.spin(due)
             self._fire()
+        return None
+
+    def _wait_for_grid(self) -> None:
+        """Until something is due or comes, and then on to the grid; an answer is not kept waiting."""
+        due = min(self._events.due_wall_ns(), self._timers[0][0] if self._timers else NEVER)
+        if not self.mailbox.drained or due <= time.monotonic_ns():
+            return
+        self._timer.arm(self._on_grid(due))
+        ready = {fd for fd, _ in self._epoll.poll()}
+        if self._timer.fd not in ready and not self._asked_wall:
+            self._timer.arm(self._on_grid(time.monotonic_ns()))
+            select.select([self._timer.fd], [], [])
+        self._timer.clear()
+
+    def _on_grid(self, wall_ns: int) -> int:
+        """The first instant of the grid that is not before ``wall_ns``; slot boundaries are on it."""
+        ahead = wall_ns - self.clock.epoch_ns - self._turn_ns(self._turn_of)
+        return wall_ns + -ahead % self.role.grid_ns

@@ -16,45 +16,53 @@ nobody planned, and messages that are later still, make slips: nothing here is n
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from operator import itemgetter
+from itertools import groupby
+from operator import attrgetter, itemgetter
+
+import msgspec
 
 from testbed.model.system import Fault, Plan, System
 from testbed.model.task import Task
 from testbed.node.forwards import Forwards
-from testbed.node.posts import Posts
+from testbed.node.posts import AwaitedPosts
 from testbed.protocol.messages import Announce, Down, Kept, Post, Up
 
 _PATIENCE = 2
 
 
 class Lookahead:
-    """What the ES of index ``es`` may still be told in ``plan``."""
+    """What the ES of index ``es`` may still be told in ``plan``; it waits for that no longer than ``guard_ns`` of wall
+    time."""
 
-    def __init__(self, plan: Plan, es: int) -> None:
+    def __init__(self, plan: Plan, es: int, guard_ns: int) -> None:
         emulation, system = plan.emulation, plan.system
-        self._guard_ns = emulation.guard_ns
+        self._guard_ns = guard_ns
         patience_ns = int(_PATIENCE * system.decision_timeout_ns * emulation.speed)
-        self._posts = Posts(system, es, patience_ns)
+        self._posts = AwaitedPosts(system, es, patience_ns)
         self._deaths = Deaths(system, es, plan.faults, patience_ns)
         self._forwards = Forwards(system, es) if plan.second_offload and len(system.edge_servers) > 1 else None
         self._forward_wait_ns = max(0, self._guard_ns - int(system.backhaul.latency_ns / emulation.speed))
-        self._asked, self._next, self._seen_ns = _asked(plan), 0, -1
+        self._es = es
+        self._asked, self._next, self._seen_ns = _asked(plan, es), 0, -1
 
     def follow(self, plan: Plan) -> None:
         """The plan changes from some instant to come on."""
         self._posts.follow(plan.system, {(task.ue, task.number): task for task in plan.workload})
         if self._forwards is not None:
             self._forwards.follow(plan.system)
-        seen, self._asked = set(self._asked[: self._next]), _asked(plan)
-        self._next = bisect_right(self._asked, self._seen_ns, key=itemgetter(0))
-        for asked, task in self._asked[: self._next]:
-            if (asked, task) not in seen:
-                self._heed(asked, task)
+        seen = {(asked.at_ns, task) for asked in self._asked[: self._next] for task in asked.tasks}
+        self._asked = _asked(plan, self._es)
+        self._next = bisect_right(self._asked, self._seen_ns, key=attrgetter("at_ns"))
+        for asked in self._asked[: self._next]:
+            new = [task for task in asked.tasks if (asked.at_ns, task) not in seen]
+            if new:
+                self._heed(_together(plan.system, self._es, asked.at_ns, new))
 
-    def _heed(self, asked_ns: int, task: Task) -> None:
-        self._posts.asked(task, asked_ns)
+    def _heed(self, asked: "_Asked") -> None:
+        for task in asked.own:
+            self._posts.asked(task, asked.at_ns)
         if self._forwards is not None:
-            self._forwards.asked(task, asked_ns)
+            self._forwards.asked(asked.at_ns, asked.cycles, asked.largest_cycles)
 
     def hear(self, body: object) -> None:
         """A message came to hand, or the ES itself announces."""
@@ -88,16 +96,34 @@ class Lookahead:
         """The tasks that are asked about by ``at_ns``."""
         self._seen_ns = max(self._seen_ns, at_ns)
         while self._next < len(self._asked):
-            asked, task = self._asked[self._next]
-            if asked > at_ns:
+            asked = self._asked[self._next]
+            if asked.at_ns > at_ns:
                 return
             self._next += 1
-            self._heed(asked, task)
+            self._heed(asked)
 
 
-def _asked(plan: Plan) -> list[tuple[int, Task]]:
-    """When each task is asked about, in order."""
-    return sorted(((plan.system.asked_ns(task), task) for task in plan.workload), key=itemgetter(0))
+class _Asked(msgspec.Struct, frozen=True):
+    """All ``tasks`` that are asked about at one instant: those of the ``own`` cell, and the cycles of all together."""
+
+    at_ns: int
+    tasks: tuple[Task, ...]
+    own: tuple[Task, ...]
+    cycles: int
+    largest_cycles: int
+
+
+def _asked(plan: Plan, es: int) -> list[_Asked]:
+    """What is asked about at each instant, in order."""
+    asked = sorted(((plan.system.asked_ns(task), task) for task in plan.workload), key=itemgetter(0))
+    by_instant = groupby(asked, key=itemgetter(0))
+    return [_together(plan.system, es, at_ns, [task for _, task in several]) for at_ns, several in by_instant]
+
+
+def _together(system: System, es: int, at_ns: int, tasks: Sequence[Task]) -> _Asked:
+    cycles = [task.cycles for task in tasks]
+    own = tuple([task for task in tasks if system.ues[task.ue].cell == es])
+    return _Asked(at_ns, tuple(tasks), own, sum(cycles), max(cycles))
 
 
 class Deaths:

@@ -21,14 +21,14 @@ class _Asked(msgspec.Struct, frozen=True, order=True):
     asked_ns: int
 
 
-class Posts:
+class AwaitedPosts:
     """The tasks of a cell that were asked about and of which nothing has been heard.
 
     One of which nothing was heard for ``patience_ns`` will not come: without an answer its UE has fallen back by then.
     """
 
     def __init__(self, system: System, es: int, patience_ns: int) -> None:
-        self._system, self._es, self._patience_ns = system, es, patience_ns
+        self._system, self._patience_ns = system, patience_ns
         self._waiting: list[_Asked] = []
         self._posted: set[tuple[int, int]] = set()
         self._kept: dict[int, set[int]] = {}
@@ -36,10 +36,9 @@ class Posts:
         self._absent: dict[int, int] = {}
 
     def asked(self, task: Task, asked_ns: int) -> None:
-        """A task has appeared, here or in another cell."""
-        if self._system.ues[task.ue].cell == self._es:
-            earliest = earliest_effect_ns(self._system, task, asked_ns)
-            heapq.heappush(self._waiting, _Asked(earliest, task.ue, task.number, asked_ns))
+        """A task of the cell has appeared."""
+        earliest = earliest_effect_ns(self._system, task, asked_ns)
+        heapq.heappush(self._waiting, _Asked(earliest, task.ue, task.number, asked_ns))
 
     def follow(self, system: System, tasks: Mapping[tuple[int, int], Task]) -> None:
         """Links change from some instant to come on, and with them how early one of the ``tasks`` can come."""

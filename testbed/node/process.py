@@ -28,6 +28,7 @@ from testbed.protocol.actions import Core
 from testbed.protocol.codec import UNDECODABLE
 from testbed.protocol.messages import Heartbeat, Orders, Ready, Revise, Rows, Start, Stop
 from testbed.protocol.place import Place
+from testbed.protocol.placement import crowd_by_ue, crowds_of
 from testbed.protocol.rows import Row
 
 FLUSH_NS = 100_000_000
@@ -111,14 +112,14 @@ class Process:
     def _greet(self) -> None:
         """Open the connections that the run will need, so that its first slot finds them warm."""
         system = self.orders.plan.system
-        hosted = self.orders.processes[self.name]
+        hosted, crowd_of = set(self.orders.processes[self.name]), crowd_by_ue(self.orders.plan)
         peers = {"controller"}
         for ue in system.ues:
             own = system.edge_servers[ue.cell].name
             if ue.name in hosted:
                 peers.add(own)
             elif own in hosted or self.name == "controller":
-                peers.add(ue.name)
+                peers.add(crowd_of.get(ue.name, ue.name))
         if self.name == "controller" or any(es.name in hosted for es in system.edge_servers):
             peers |= {es.name for es in system.edge_servers}
         incarnation = self.orders.episode + self._incarnation
@@ -126,6 +127,9 @@ class Process:
             self.mailbox.send(envelope(self.name, incarnation, peer, Heartbeat(0)))
 
     def _makings(self, plan: Plan, start: Start) -> Iterator[Making]:
+        if self.name in crowds_of(plan):
+            yield Making(plan, self.name, self._incarnation, start.from_ns, ())
+            return
         tasks = dict(zip((ue.name for ue in plan.system.ues), plan.tasks_by_ue(), strict=True))
         for name in self.orders.processes[self.name]:
             yield Making(plan, name, self._incarnation, start.from_ns, tasks.get(name, ()))

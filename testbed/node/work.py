@@ -27,11 +27,11 @@ class Work:
 
     ``after(wall_ns, call)`` is the loop's timer. Without burning (share 0, or a role that never executes) results are
     released by that timer alone; so they are when the host is too busy to burn in time: an execution ends when it has
-    to, and what was not burnt counts against the run.
+    to, and what was not burnt counts against the run. Without burning they may be released ``early_ns`` before.
     """
 
-    def __init__(self, clock: Clock, burn: float, after: Callable[[int, Call], None]) -> None:
-        self._clock, self._share, self._after = clock, burn, after
+    def __init__(self, clock: Clock, burn: float, after: Callable[[int, Call], None], early_ns: int = 0) -> None:
+        self._clock, self._share, self._after, self._early_ns = clock, burn, after, early_ns
         self._burner = Burner() if burn > 0 else None
         self._waiting: dict[int, Call] = {}
         self._releases: dict[tuple[str, int], Call] = {}
@@ -68,7 +68,7 @@ class Work:
                 self._after(end - max(lead // 4, min(lead, WAY_NS)), lambda: self._release(number))
                 return
         if release is not None:
-            self._after(end - lead, release)
+            self._after(end - lead - self._early_ns, release)
 
     def _release_if_current(self, key: tuple[str, int], release: Call) -> None:
         if self._releases.get(key) is release:

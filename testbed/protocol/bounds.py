@@ -6,6 +6,7 @@ from testbed.model.delay import duration_ns
 from testbed.model.system import EPOCH_ARRIVAL, Es, Plan, System, Ue
 from testbed.model.task import Phase, Task
 from testbed.protocol.codec import Envelope
+from testbed.protocol.placement import crowds_of
 
 RELEASE_NS = 20_000_000
 
@@ -31,6 +32,7 @@ class Bounds:
         self.now_ns = 0
         self.ues = {ue.name: ue for ue in self.system.ues}
         self.edge_servers = {es.name: es for es in self.system.edge_servers}
+        self.crowds = {name: (ues[0].index, ues[-1].index) for name, ues in crowds_of(plan).items()}
         self.cells = [self.system.cell_ues(es.index) for es in self.system.edge_servers]
         self.cycles = sum(task.cycles for task in plan.workload)
         self._tasks = plan.tasks_by_ue()
@@ -106,8 +108,8 @@ def longest_standstill_ns(system: System) -> int:
 
 def ordered(*instants_ns: int) -> None:
     """Instants follow each other."""
-    for earlier, later in pairwise(instants_ns):
-        need(holds=earlier <= later, why="its instants are out of order")
+    if any(later < earlier for earlier, later in pairwise(instants_ns)):
+        raise RefusedError("its instants are out of order")
 
 
 def placed(envelope: Envelope, at_ns: int, phase: Phase, ue: int, number: int) -> None:

@@ -9,12 +9,14 @@ from typing import Annotated
 import msgspec
 
 from testbed.model.task import Phase
-from testbed.protocol.messages import Announce, Ask, Body, Kept, Orders, Revise, Rows, Seen
+from testbed.protocol.crowd_messages import Asks, Decisions, Posts
+from testbed.protocol.messages import Announce, Ask, Body, Kept, Orders, Returns, Revise, Rows, Seen
 
-PROTOCOL_VERSION = 2
+PROTOCOL_VERSION = 3
 MAX_HEADER = 64 * 1024
 MAX_LONG_HEADER = 4 * 1024 * 1024
-LONG = (Rows, Orders, Revise, Ask, Announce, Kept, Seen)  # they grow with the tasks of a slot or the UEs of a cell
+# Those grow with the tasks of a slot or the UEs of a cell.
+LONG = (Rows, Orders, Revise, Ask, Announce, Kept, Seen, Asks, Decisions, Posts, Returns)
 OPAQUE = (Orders, Revise)  # their bytes may look like any number
 MAX_PAYLOAD = 64 * 1024 * 1024
 MAX_PAYLOAD_BITS = 8 * MAX_PAYLOAD

@@ -7,11 +7,9 @@ import msgspec
 
 from testbed.model.targets import UNCHOSEN
 from testbed.model.task import Task
+from testbed.protocol.crowd_messages import Asks, Decisions, Posts
+from testbed.protocol.message import Message
 from testbed.protocol.rows import Row
-
-
-class Message(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=True):
-    """Base of everything that travels between roles."""
 
 
 class Ask(Message, frozen=True, gc=False, kw_only=True):
@@ -124,9 +122,16 @@ class Result(Message, frozen=True, gc=False, kw_only=True):
     rejected: bool = False
 
 
+class Returns(Message, frozen=True, gc=False):
+    """The results of several tasks of one crowd."""
+
+    results: tuple[Result, ...]
+
+
 class Announce(Message, frozen=True, gc=False, kw_only=True):
     """An ES's state at slot boundary ``at_ns``: total backlog in ns, waiting own and forwarded cycles, cycles in the
-    air, the number of UEs sending, and the radio wait in ns of each of its UEs (in index order)."""
+    air, the number of UEs sending, and, for the controller only, the radio wait in ns of each of its UEs (in index
+    order)."""
 
     es: str
     slot: int
@@ -287,6 +292,10 @@ Body = (
     | Moved
     | Aired
     | Result
+    | Asks
+    | Decisions
+    | Posts
+    | Returns
     | Announce
     | Down
     | Up

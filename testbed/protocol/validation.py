@@ -14,8 +14,10 @@ from testbed.model.delay import duration_ns, transfer_ns
 from testbed.model.system import CONTROLLER, LAUNCHER, SHARED, Es, Plan, Ue
 from testbed.model.targets import UNCHOSEN
 from testbed.model.task import COMPLETED, FAILED, LATE, Phase
+from testbed.protocol import crowded
 from testbed.protocol.bounds import Bounds, RefusedError, longest_standstill_ns, need, ordered, placed, sent_by
 from testbed.protocol.codec import Envelope
+from testbed.protocol.crowd_messages import Asks, Decisions
 from testbed.protocol.messages import (
     Aired,
     Announce,
@@ -37,9 +39,10 @@ from testbed.protocol.messages import (
 FALLBACKS = ("", "timeout", "controller lost", "policy error")
 ENDS = (COMPLETED, LATE, FAILED)
 INCARNATIONS = 2**31
+TO_CROWD = (Decisions, Down, Up, Heartbeat)
 TO_UE = (Decision, Moved, Aired, Result, Down, Up, Heartbeat)
 TO_ES = (Post, Kept, Forward, Announce, Down, Up, Heartbeat)
-TO_CONTROLLER = (Ask, Announce, Down, Up, Heartbeat)
+TO_CONTROLLER = (Ask, Asks, Announce, Down, Up, Heartbeat)
 TO_LEARNER = (Seen, Outcome, Down, Up, Heartbeat)
 
 
@@ -58,6 +61,8 @@ class Validator:
         self._had: set[tuple[type, int, int, int]] = set()
         self._checks: dict[type, Callable[[Envelope], None]] = {
             Ask: self._ask,
+            Asks: self._asks,
+            Decisions: self._decisions,
             Decision: self._decision,
             Post: self._post,
             Kept: self._kept,
@@ -97,6 +102,8 @@ class Validator:
             return TO_UE
         if to in self._bounds.edge_servers:
             return TO_ES
+        if to in self._bounds.crowds:
+            return TO_CROWD
         return TO_CONTROLLER if to == CONTROLLER else TO_LEARNER
 
     def _once(self, kind: type, ue: Ue, number: int, at_ns: int) -> None:
@@ -130,6 +137,18 @@ class Validator:
         most = self._bounds.local_work_ns(ue) + self._bounds.elapsed_ns(0)
         need(holds=0 <= ask.queue_ns <= most, why="its UE has not so much to do")
         need(holds=-1 <= ask.last_choice < self._system.actions, why="there is no such choice")
+
+    def _asks(self, envelope: Envelope) -> None:
+        asks: Asks = envelope.body  # type: ignore[assignment]
+        sent_by(envelope, asks.crowd)
+        need(holds=envelope.at_ns == asks.at_ns, why="its instant is not that of its content")
+        crowded.check_asks(self._bounds, asks)
+
+    def _decisions(self, envelope: Envelope) -> None:
+        decisions: Decisions = envelope.body  # type: ignore[assignment]
+        sent_by(envelope, CONTROLLER)
+        need(holds=decisions.fallback in FALLBACKS, why="there is no such reason to fall back")
+        crowded.check_decisions(self._bounds, envelope.to, decisions)
 
     def _decision(self, envelope: Envelope) -> None:
         decision: Decision = envelope.body  # type: ignore[assignment]
@@ -235,7 +254,11 @@ class Validator:
             why="there is not so much work",
         )
         cell = self._bounds.cells[es.index]
-        need(holds=0 <= news.senders <= len(cell) == len(news.radio_wait_ns), why="the cell has another number of UEs")
+        told = len(cell) if envelope.to == CONTROLLER else 0
+        need(
+            holds=0 <= news.senders <= len(cell) and len(news.radio_wait_ns) == told,
+            why="the cell has another number of UEs",
+        )
         need(holds=min(news.radio_wait_ns, default=0) >= 0, why="nobody waits for less than no time")
         placed(envelope, news.at_ns, Phase.ANNOUNCE, es.index, 0)
         self._announced[es.name] = news.slot

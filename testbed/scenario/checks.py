@@ -8,6 +8,7 @@ from testbed.model.delay import LONGEST_NS
 from testbed.model.errors import ScenarioError
 from testbed.model.system import SHARED
 from testbed.scenario import ranges
+from testbed.scenario.crowd_checks import crowd_mistakes
 from testbed.scenario.fault_checks import fault_mistakes, late_faults
 from testbed.scenario.fault_kinds import LEAST_RATE_BPS
 from testbed.scenario.fields import Draw
@@ -61,6 +62,7 @@ def mistakes(scenario: Scenario) -> Iterator[Mistake]:
     yield from _backhaul(scenario)
     yield from _topology(scenario)
     yield from _cells(scenario)
+    yield from crowd_mistakes(scenario)
     yield from _workload(scenario)
     yield from fault_mistakes(scenario)
     yield from late_faults(scenario)

@@ -31,7 +31,7 @@ from testbed.scenario.fields import Draw
 from testbed.scenario.names import es_name, es_names, ue_name
 from testbed.scenario.occurrences import disturbances, occurrences
 from testbed.scenario.random_faults import Drawn, drawn
-from testbed.scenario.schema import Cell, CellUe, EmulationSection, Fading, LinkTrace, RadioSection, Scenario, UeSection
+from testbed.scenario.schema import Cell, CellUe, Fading, LinkTrace, RadioSection, Scenario, UeSection
 from testbed.scenario.task_classes import sections_of
 from testbed.scenario.task_model import task_model
 
@@ -56,7 +56,7 @@ class Resolved(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def emulation(self) -> Emulation:
         """How a live run emulates the system."""
-        return _emulation(self.scenario.emulation, self.scenario.slots * self.scenario.slot_ns)
+        return _emulation(self.scenario)
 
     @property
     def faults(self) -> tuple[Fault, ...]:
@@ -157,7 +157,9 @@ def _restart_ns(fault: FaultSection) -> int:
     return fault.at_ns + fault.restart_after_ns if fault.restart_after_ns >= 0 else -1
 
 
-def _emulation(section: EmulationSection, run_ns: int) -> Emulation:
+def _emulation(scenario: Scenario) -> Emulation:
+    section, run_ns = scenario.emulation, scenario.slots * scenario.slot_ns
+    crowds = tuple(cell.crowd for cell in scenario.cells)
     return Emulation(
         speed=section.speed,
         payload=section.payload,
@@ -168,6 +170,7 @@ def _emulation(section: EmulationSection, run_ns: int) -> Emulation:
         spin_ns=section.spin_ns,
         transport=section.transport,
         payload_encryption=section.payload_encryption,
+        crowds=crowds if any(crowds) else (),
     )
 
 

@@ -165,11 +165,13 @@ class Topology(msgspec.Struct, frozen=True):
 class Cell(msgspec.Struct, frozen=True, kw_only=True):
     """One edge server with the UEs around it.
 
-    ``task`` and ``trace`` are those of its UEs, ``ue_tasks`` and ``ue_traces`` those of each of them.
+    ``task`` and ``trace`` are those of its UEs, ``ue_tasks`` and ``ue_traces`` those of each of them. The last
+    ``crowd`` of them are played by crowds.
     """
 
     es: Annotated[EsSection, Section(EsSection)] = EsSection()
     ues: Annotated[int, Number(Range(1, 100_000), whole=True)] = 5
+    crowd: Annotated[int, Number(Range(0, 100_000), whole=True)] = 0
     density_factor: Annotated[float, Number(Range(low=0, high=1e6))] = 1.0
     ue: Annotated[CellUe, Section(CellUe)] = CellUe()
     task: Annotated[OwnTasks | None, Section(OwnTasks)] = None

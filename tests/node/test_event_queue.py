@@ -63,7 +63,7 @@ class Bench:
         self.lateness, self.core = LatenessMeter(), Es()
         role = Role(guard_ns=GUARD, boundary_guard_ns=BOUNDARY_GUARD, ordered=ordered, executes=False)
         self.events = EventQueue(Clock(0, speed), role, self.lateness)
-        self.events.know(self.core, Lookahead(plan, 0) if looks else None)
+        self.events.know(self.core, Lookahead(plan, 0, plan.emulation.guard_ns) if looks else None)
 
     def push(self, at, event=None, phase=Phase.ARRIVAL):
         self.events.push(at, phase, 0, 0, self.core, event or Event())

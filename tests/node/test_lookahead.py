@@ -37,6 +37,7 @@ def lookahead(tasks, *, es=0, double=False, faults=(), speed=1.0, result=None, *
             faults=tuple(faults),
         ),
         es,
+        GUARD,
     )
 
 
@@ -56,7 +57,7 @@ def announce(es, slot=0, backlog=0, air=0):
     )
 
 
-# Posts ---------------------------------------------------------------------------------------------------------------
+# Awaited posts --------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("at", "wait"), [(0, 0), (AIRTIME - 1, 0), (AIRTIME, GUARD), (LAST, GUARD), (LAST + 1, 0)])

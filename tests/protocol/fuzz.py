@@ -20,17 +20,22 @@ from edge_server.server import Server
 from testbed.hosts.lines import HostReady, KillRole, Lines, LogTail, Probed, RoleDied, StartRole, encode_line
 from testbed.model.system import Fault, Plan
 from testbed.node.assignment import Assignment, Pieces, pieces
+from testbed.node.bundles import Bundles
 from testbed.node.socket import envelope
 from testbed.policy.heuristics import Priced
+from testbed.policy.loading import load
 from testbed.protocol import codec
 from testbed.protocol.codec import Envelope, FrameError
 from testbed.protocol.messages import Bye, Heartbeat, Hello, Orders, Ready, Rows, Start, Stop
+from testbed.protocol.placement import crowds_of
 from testbed.protocol.rows import EventRow
 from testbed.protocol.validation import Validator
 from testbed.record.fault_requests import FaultRequest, _parsed
+from tests.crowd.simulated import Crowded, crowded
 from tests.protocol.honest import overheard
 from tests.support import MS, plan, region
 from ue_agent.agent import Agent
+from ue_agent.crowd.crowd import Crowd
 
 BLOCK = 100_000
 EDGES = (
@@ -74,7 +79,8 @@ def a_plan() -> Plan:
     """A small run in which everything happens: second offload, deaths, restarts."""
     hardware, tasks = region(0.9, 3, 8, access="shared")
     faults = (Fault("es-3", 2_500 * MS, 4_000 * MS), Fault("ue-1-2", 3_000 * MS, 5_000 * MS))
-    return plan(hardware, tasks, "offload", faults=faults)
+    whole: Plan = crowded(plan(hardware, tasks, "offload", faults=faults), 0, 4, 0)
+    return whole
 
 
 class Fuzzer:
@@ -82,7 +88,9 @@ class Fuzzer:
 
     def __init__(self, arguments: Plan) -> None:
         self.plan = arguments
-        self.envelopes = [output for _, output in overheard(arguments)]
+        crowds = Crowded(arguments, load(arguments.policy)[0])
+        crowds.run()
+        self.envelopes = [output for _, output in (*overheard(arguments), *crowds.said)]
         starts = [envelope("launcher", 0, "es-1", body) for body in (Start(0, 1.0, 0), Stop(5, "done"), Heartbeat(1))]
         tells = [envelope("es-1", 0, "launcher", body) for body in (Hello("es-1", 7, "edge_server"), Ready(), Bye("x"))]
         rows = envelope("es-1", 0, "launcher", Rows((EventRow(1, "es-1", "died", "x", 0.5),)))
@@ -133,13 +141,20 @@ class Takers:
 
     def __init__(self, arguments: Plan) -> None:
         system = arguments.system
-        agents = {ue.name: Agent(system, ue.index, arguments.tasks_by_ue()[ue.index]) for ue in system.ues}
+        tasks = arguments.tasks_by_ue()
+        agents = {ue.name: Agent(system, ue.index, tasks[ue.index]) for ue in system.ues}
+        crowds = {
+            name: Crowd(system, name, ues, [tasks[ue.index] for ue in ues])
+            for name, ues in crowds_of(arguments).items()
+        }
         servers = {es.name: Server(system, es.index, second_offload=True) for es in system.edge_servers}
-        self._cores: dict[str, Agent | Server | DecisionServer] = {
+        self._cores: dict[str, Agent | Crowd | Server | DecisionServer] = {
             **agents,
+            **crowds,
             **servers,
             "controller": DecisionServer(system, Priced()),
         }
+        self._bundles = Bundles(arguments)
         self._validators = {name: Validator(arguments) for name in self._cores}
         self._end_ns = system.end_ns
 
@@ -169,16 +184,19 @@ class Takers:
             if not PRINTABLE.fullmatch(str(error)):
                 raise AssertionError("a refusal of more than a line") from error
             return "refused by the decoder"
-        core = self._cores.get(decoded.to)
-        if core is None:
-            return "for nobody here"
-        if self._validators[decoded.to].refusal(decoded, rng.randint(0, self._end_ns)):
-            return "refused by the validator"
-        bear(core, decoded)
-        return "let pass"
+        outcome = "for nobody here"
+        for single in self._bundles.opened(decoded):
+            core = self._cores.get(self._bundles.crowd_of.get(single.to, single.to))
+            if core is None:
+                return outcome
+            if self._validators[core.name].refusal(single, rng.randint(0, self._end_ns)):
+                return "refused by the validator"
+            bear(core, single)
+            outcome = "let pass"
+        return outcome
 
 
-def bear(core: Agent | Server | DecisionServer, decoded: Envelope) -> None:
+def bear(core: Agent | Crowd | Server | DecisionServer, decoded: Envelope) -> None:
     """Tell a core what it may be told; it must raise nothing."""
     core.handle(max(0, decoded.at_ns), decoded.body)
 

@@ -8,10 +8,36 @@ from hypothesis import strategies as st
 from testbed.model.task import Phase, Task
 from testbed.protocol import codec
 from testbed.protocol.codec import Envelope, FrameError, MalformedError, OversizedError, WrongVersionError
-from testbed.protocol.messages import Announce, Ask, Bye, Chose, Forward, Heartbeat, Post, Revise, Rows, Seen, Trip
+from testbed.protocol.crowd_messages import Asks, Decisions, Posts
+from testbed.protocol.messages import (
+    Announce,
+    Ask,
+    Bye,
+    Chose,
+    Forward,
+    Heartbeat,
+    Post,
+    Result,
+    Returns,
+    Revise,
+    Rows,
+    Seen,
+    Trip,
+)
 from testbed.protocol.rows import EventRow, TaskRow
 
 TASK = Task(ue=3, number=1, generated_ns=5_000_000_000, input_bits=8, cycles=9, deadline_ns=10)
+RESULT = Result(
+    ue="ue-1-3",
+    number=8,
+    es="es-1",
+    incarnation=1,
+    trip=Trip(ready_ns=1, tx_start_ns=2, tx_end_ns=3, arrival_ns=4),
+    es_arrival_ns=4,
+    start_ns=5,
+    end_ns=6,
+    at_ns=7,
+)
 BODIES = [
     Ask(ue="ue-1-1", slot=3, at_ns=3, queue_ns=0, tasks=(TASK,)),
     Post("ue-1-1", TASK, 5),
@@ -28,6 +54,10 @@ BODIES = [
         radio_wait_ns=(0, 7),
     ),
     Forward("ue-1-1", TASK, Trip(ready_ns=1, tx_start_ns=2, tx_end_ns=3, arrival_ns=4), 2**62),
+    Asks(crowd="crowd-1-1", slot=3, at_ns=5, ues=(2, 3), queue_ns=(0, 9), last_choice=(-1, 1), tasks=(TASK,)),
+    Decisions(slot=3, ues=(2, 3), choices=(0, 1), log_probabilities=(0.0, -0.5), version=4, asked_ns=5),
+    Posts(ready_ns=6, ues=(2, 3), numbers=(0, 8), targets=(-1, 1)),
+    Returns((RESULT, RESULT)),
     Heartbeat(9),
     Rows(
         (
@@ -210,7 +240,12 @@ def test_two_bytes_are_enough_to_tell_another_version():
 
 def test_a_refusal_names_the_field():
     names = Envelope.__struct_fields__
-    for field, value in (("version", 2), ("incarnation", -1), ("payload_bits", -8), ("to_incarnation", -2)):
+    for field, value in (
+        ("version", codec.PROTOCOL_VERSION),
+        ("incarnation", -1),
+        ("payload_bits", -8),
+        ("to_incarnation", -2),
+    ):
         values = list(msgspec.structs.astuple(envelope(Bye("done"))))
         values[names.index("body")] = msgspec.msgpack.decode(msgspec.msgpack.encode(Bye("done")))
         values[names.index(field)] = value

@@ -1,0 +1,1 @@
+"""Many UEs of one cell, played by one process."""
