@@ -26,7 +26,7 @@ def write_log(file: BinaryIO, size: int) -> int:
     while written < size:
         lines = []
         for _ in range(JOBS_AT_ONCE):
-            at, number = at + draws.randint(0, 60), number + 1
+            at, number = at + draws.randint(0, 20), number + 1
             run, cores, wait = draws.randint(1, 9999), draws.randint(1, 256), draws.randint(0, 9999)
             lines.append(
                 f"{number:7d} {at:9d} {wait:7d} {run:6d} {cores:5d} -1 -1 {cores:5d} {2 * run:6d} -1 1 "

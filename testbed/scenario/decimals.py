@@ -28,8 +28,11 @@ class Decimals(NamedTuple):
         return self.digits / _POWERS[self.places]
 
 
-def parsed(letters: Letters, begin: Ints, end: Ints) -> Decimals | None:
-    """The numbers in ``letters`` from ``begin`` to ``end``, places of each cell; None if any is not written plainly."""
+def parsed(letters: Letters, begin: Ints, end: Ints, most: int = PLAIN_DIGITS) -> Decimals | None:
+    """The numbers in ``letters`` from ``begin`` to ``end``, places of each cell; None if any is not written plainly.
+
+    ``most``: how many digits are plain where no float is made of them, up to 19; beyond 64 bits the sign is wrong.
+    """
     count = len(begin)
     value, places = np.zeros(count, np.int64), np.zeros(count, np.int64)
     if not count:
@@ -38,7 +41,7 @@ def parsed(letters: Letters, begin: Ints, end: Ints) -> Decimals | None:
     at = begin + negative
     length = end - at
     longest, shortest = int(length.max()), int(length.min())
-    if longest > PLAIN_DIGITS + 1 or shortest < 1:
+    if longest > most + 1 or shortest < 1:
         return None
     point = np.full(count, -1)
     for step in range(longest):
@@ -67,7 +70,7 @@ def parsed(letters: Letters, begin: Ints, end: Ints) -> Decimals | None:
         places = np.where(pointed, length - point - 1, 0)
         if (length[pointed] < 2).any():
             return None
-    if (length - pointed > PLAIN_DIGITS).any():
+    if (length - pointed > most).any():
         return None
     return Decimals(np.where(negative, -value, value) if negative.any() else value, places)
 

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 import numpy as np
 
 from testbed.model.delay import NS_PER_S
-from testbed.scenario import decimals
 from testbed.scenario.requests import Request, RequestColumns
 from testbed.scenario.tables import cells
 from testbed.trace.cells import are, separated
@@ -40,6 +39,7 @@ def read(file: str, options: JobOptions, say: Say) -> Iterator[RequestColumns]:
             say(f"{count(left_out[what], 'task')} {what} left out")
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def _plain(block: bytes, options: JobOptions, left_out: Counter[str]) -> RequestColumns | None:
     """The tasks of a block whose lines are written plainly and hold nothing wrong; None otherwise."""
     found = separated(block, COLUMNS_OF_A_TASK)
@@ -48,8 +48,8 @@ def _plain(block: bytes, options: JobOptions, left_out: Counter[str]) -> Request
     letters, begin, end = found
     ran = are(letters, begin[STATUS], end[STATUS], TERMINATED.encode())
     told = ran & np.logical_and.reduce([end[at] > begin[at] for at in (INSTANCES, START, _END, CPU)])
-    numbers = [decimals.parsed(letters, begin[at][told], end[at][told]) for at in (START, _END, CPU, INSTANCES)]
-    columns = [number.reals() for number in numbers if number is not None]
+    numbers = [found.reals(at, told) for at in (START, _END, CPU, INSTANCES)]
+    columns = [number for number in numbers if number is not None]
     if len(columns) < len(numbers):
         return None
     start, finish, cpu, instances = columns

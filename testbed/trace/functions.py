@@ -11,13 +11,12 @@ import numpy as np
 
 from testbed.model.delay import NS_PER_S
 from testbed.model.errors import ScenarioError
-from testbed.scenario import decimals
 from testbed.scenario.requests import Request, RequestColumns
 from testbed.scenario.tables import cells
 from testbed.trace.cells import separated
 from testbed.trace.job import LATEST_S, MOST_CYCLES, JobOptions, instant_ns, work
-from testbed.trace.lines import Line, block_lines, blocks
-from testbed.trace.named_columns import places
+from testbed.trace.lines import Line, block_lines
+from testbed.trace.named_columns import headed, places
 from testbed.trace.notes import Say, count
 
 INVOCATION_COLUMNS = ("app", "func", "end_timestamp", "duration")
@@ -26,27 +25,20 @@ _INSTANT_ONES, _EARLY = "of no duration", "that began before the trace"
 
 def read(file: str, options: JobOptions, say: Say) -> Iterator[RequestColumns]:
     """The invocations of ``file`` in its order, some at a time. Raises `ScenarioError` with line and column."""
-    head: Line | None = None
+    columns: list[int] = []
     left_out: Counter[str] = Counter()
-    for first, block in blocks(file, options.share):
-        rows = block_lines(file, first, block)
-        if head is None:
-            head = next((line for line in rows if line.text.strip()), None)
-            if head is None:
-                continue
-            head = Line(file, head.number, head.text, cells(head.text))
-            columns = places(head, INVOCATION_COLUMNS[2:])
-            block = block.split(b"\n", head.number - first + 1)[-1]
-            first = head.number + 1
+    for head, first, block in headed(file, options.share):
+        columns = columns or places(head, INVOCATION_COLUMNS[2:])
         found = _plain(block, len(head), columns, options, left_out)
         yield found if found is not None else _by_row(file, first, block, columns, options, left_out)
-    if head is None:
+    if not columns:
         raise ScenarioError("the file is empty", file, 1, 1, remedy=f"the header is {','.join(INVOCATION_COLUMNS)}")
     for what in (_INSTANT_ONES, _EARLY):
         if left_out[what]:
             say(f"{count(left_out[what], 'invocation')} {what} left out")
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def _plain(
     block: bytes, width: int, columns: Sequence[int], options: JobOptions, left_out: Counter[str]
 ) -> RequestColumns | None:
@@ -54,9 +46,8 @@ def _plain(
     found = separated(block, width)
     if found is None:
         return None
-    letters, begin, end = found
-    numbers = [decimals.parsed(letters, begin[at], end[at]) for at in columns]
-    reals = [number.reals() for number in numbers if number is not None]
+    numbers = [found.reals(at) for at in columns]
+    reals = [number for number in numbers if number is not None]
     if len(reals) < len(numbers):
         return None
     finish, duration = reals

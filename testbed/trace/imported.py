@@ -6,7 +6,6 @@ the first task of all is at instant 0.
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import islice
 from pathlib import Path
 from typing import TextIO
 
@@ -20,7 +19,7 @@ from testbed.model.task import TASK_COLUMNS, TaskTable
 from testbed.scenario import table_text
 from testbed.scenario import workload as tables
 from testbed.scenario.ranges import check_tasks
-from testbed.scenario.requests import Assigner, Request, RequestColumns
+from testbed.scenario.requests import Assigner, RequestColumns
 from testbed.scenario.schema import Scenario, Workload
 from testbed.trace import alibaba, azure, functions, functions_2019, google, mapped, swf
 from testbed.trace.job import JobOptions, MappedColumn
@@ -30,27 +29,16 @@ from testbed.trace.spool import Spool
 ReadFile = Callable[[str, JobOptions, Say], Iterator[RequestColumns]]
 ReadTogether = Callable[[Sequence[str], JobOptions, Say], Iterator[RequestColumns]]
 Progress = Callable[[str, float | None], None]
-_READ_AT_ONCE, PAUSE_NS = 4096, 3600 * NS_PER_S
-
-
-def _by_rows(read: Callable[[str, JobOptions, Say], Iterator[Request]]) -> ReadFile:
-    """A reader of one request after another as one of many at once."""
-
-    def many(name: str, options: JobOptions, say: Say) -> Iterator[RequestColumns]:
-        requests = read(name, options, say)
-        while chunk := list(islice(requests, _READ_AT_ONCE)):
-            yield RequestColumns.of(chunk)
-
-    return many
+PAUSE_NS = 3600 * NS_PER_S
 
 
 READERS: dict[str, ReadFile] = {
-    "azure": _by_rows(azure.read),
+    "azure": azure.read,
     "swf": swf.read,
     "functions": functions.read,
     "alibaba": alibaba.read,
-    "google": _by_rows(google.read),
-    "table": _by_rows(mapped.read),
+    "google": google.read,
+    "table": mapped.read,
 }
 _TOGETHER: dict[str, ReadTogether] = {"functions-2019": functions_2019.read}
 DEMAND_KINDS = (*READERS, *_TOGETHER)

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 import numpy as np
 
 from testbed.model.delay import NS_PER_S
-from testbed.scenario import decimals
 from testbed.scenario.decimals import Reals
 from testbed.scenario.requests import RequestColumns
 from testbed.trace.cells import words
@@ -36,7 +35,8 @@ def read(file: str, options: JobOptions, say: Say) -> Iterator[RequestColumns]:
         without += int((~known).sum())
         assumed += int((unknown & wanted).sum())
         early += int((known & (at < 0.0)).sum())
-        cycles = run * cores * options.hz
+        with np.errstate(over="ignore"):
+            cycles = run * cores * options.hz
         for place in np.flatnonzero(wanted & ((cycles >= MOST_CYCLES) | (at >= LATEST_S)))[:1].tolist():
             line = _job_lines(file, first, block)[place]
             work(line, RUN, float(run[place] * cores[place]), options)
@@ -56,9 +56,8 @@ def _jobs(file: str, first: int, block: bytes) -> Reals:
     """The `_NUMBERS` (4, n) of the lines of a block that are jobs. Raises `ScenarioError`."""
     cells = words(block, COLUMNS_OF_A_JOB)
     if cells is not None:
-        letters, begin, end = cells
-        columns = [decimals.parsed(letters, begin[at], end[at]) for at in _NUMBERS]
-        found = [column.reals() for column in columns if column is not None]
+        columns = [cells.reals(at) for at in _NUMBERS]
+        found = [column for column in columns if column is not None]
         if len(found) == len(_NUMBERS):
             return np.array(found)
     rows = [_numbers(line) for line in _job_lines(file, first, block)]

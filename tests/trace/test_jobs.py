@@ -129,7 +129,7 @@ def test_cluster_tasks_work_from_their_last_start_on_their_share_of_a_machine(tm
             asked = "" if share is None else f', "resource_request": {{"cpus": {share}}}'
             head = f'"time": "{at}000000", "type": {json.dumps(KINDS_2019[event])}, "machine_id": 7'
             text += f'{{{head}, "collection_id": "{job}", "instance_index": {task}{asked}}}\n'
-    found, said = read(google, tmp_path, text)
+    found, said = read_parts(google, tmp_path, text)
     assert found == [Request(600 * S, 0, 2 * S)]
     assert said == [
         "1 task that did not finish left out",
