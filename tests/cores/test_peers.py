@@ -72,3 +72,10 @@ def test_cuts_that_are_told_of_meanwhile_count():
     cut = BackhaulCut(one=0, other=1, cuts_ns=((2 * S, 9 * S),))
     peers.revise(msgspec.structs.replace(MADE, backhaul_cuts=(cut,)))
     assert peers.within_reach(0, 3 * S) == [True, False] and peers.within_reach(0, S) == [True, True]
+
+
+def test_what_an_earlier_life_announced_up_to_the_boundary_before_its_return_is_no_more_true():
+    peers = Peers(MADE)
+    peers.announce(OTHER, 3, 7)
+    peers.take(Up(OTHER, 3 * S + 1, 1))
+    assert peers.announced == [0, 0]
