@@ -44,6 +44,7 @@ OPTIONS: dict[str, dict[str, str]] = {
     "none": {"ue.hedge": "1000 s"},  # which no task takes: so the energy in vain is told here too
     "on_reject: retry": {"ue.on_reject": RETRY},
     "on_cut: wait": {"ue.on_cut": "wait"},
+    "on_cut: recover": {"ue.on_cut": "recover"},
     "on_cut: retry": {"ue.on_cut": LOOK},
     "hedge": {"ue.hedge": HEDGE},
     "breaker": {"ue.breaker": BREAKER},

@@ -40,16 +40,22 @@ class CellRadio:
         return [Wake(at, ARRIVAL, LastBit(self._version), ue.index, task.number)]
 
     def last_bit(self, now_ns: int, event: LastBit) -> list[Action]:
-        """A last bit is due, unless others have begun or ended meanwhile."""
-        departure = self._shared.next_departure()
-        if event.version != self._version or departure is None:
+        """A last bit is due, unless others have begun or ended meanwhile, and with it all that leave at this instant:
+        none of them has arrived before the others have left, so they arrive in the model's order."""
+        if event.version != self._version:
             return []
-        ue = departure[1]
+        actions: list[Action] = []
+        while (departure := self._shared.next_departure()) is not None and departure[0] <= now_ns:
+            actions += self._depart(now_ns, departure[1])
+        return [*actions, *self._next_last_bit()]
+
+    def _depart(self, now_ns: int, ue: Ue) -> list[Action]:
+        """A last bit of ``ue`` leaves."""
         job, following = self._shared.depart(now_ns, ue)
         actions: list[Action] = [_aired(now_ns, ue, job.task, first=False)]
         if following is not None:
             actions.append(_aired(now_ns, ue, following, first=True))
-        return [*actions, _under_way(job), *self._next_last_bit()]
+        return [*actions, _under_way(job)]
 
     def takes_in(self, event: Arrived) -> bool:
         """Whether a task arrives now; its trip may have changed since this was said."""

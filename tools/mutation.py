@@ -45,10 +45,10 @@ TARGETS: dict[str, Sequence[str]] = {
     "ue_agent/report.py": CORES,
     "edge_server/server.py": (*CORES, "tests/cores/test_late.py"),
     "edge_server/queue.py": (*CORES, "tests/cores/test_late.py"),
-    "edge_server/peers.py": CORES,
+    "edge_server/peers.py": (*CORES, "tests/cores/test_peers.py"),
     "controller/server.py": (*CORES, *CONTROLLER),
     "controller/gather.py": (*CORES, *CONTROLLER),
-    "testbed/protocol/lives.py": (*CORES, "tests/protocol/test_transitions.py"),
+    "testbed/protocol/lives.py": (*CORES, "tests/protocol/test_lives.py"),
     "testbed/protocol/codec.py": CODEC,
 }
 

@@ -302,7 +302,7 @@ class Agent:
         self._lives.take(lost)
         if lost.name == CONTROLLER:
             return self._without_controller(now_ns, lost.incarnation)
-        flights = (flight for flight in self._flights.values() if flight.start_ns < 0)
+        flights = (flight for _, flight in sorted(self._flights.items()) if flight.start_ns < 0)
         held = [flight for flight in flights if flight.is_with(lost.name, lost.incarnation, self._es)]
         return [*chain.from_iterable(self._recover(flight, now_ns, lost.died_ns) for flight in held)]
 

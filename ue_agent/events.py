@@ -29,6 +29,10 @@ class PostAgain(msgspec.Struct, frozen=True):
     number: int
 
 
+class CutNoticed(msgspec.Struct, frozen=True):
+    """Event: a cut that may keep results from this UE has lasted long enough to be known."""
+
+
 class HedgeDue(msgspec.Struct, frozen=True):
     """Event: if task ``number``, posted at ``posted_ns``, has no result yet, its UE begins a copy of its own."""
 

@@ -1,8 +1,9 @@
 """A UE core that tries again, hedges and breaks circuits (sans-IO); docs/explanation/recovery.md has the rules."""
 
 from collections.abc import Sequence
+from itertools import chain
 
-from testbed.model.cuts import open_ns
+from testbed.model.cuts import Span, is_known_cut, open_ns
 from testbed.model.energy import compute_energy_j, transmit_energy_j
 from testbed.model.resilience import Retry
 from testbed.model.system import System
@@ -12,7 +13,7 @@ from testbed.protocol.messages import Aired, Moved, Result
 from testbed.protocol.rows import BREAKER_CLOSED, BREAKER_OPENED, HEDGED, IN_VAIN, RETRIED, EventRow
 from ue_agent.agent import Agent
 from ue_agent.breaker import CircuitBreaker
-from ue_agent.events import HedgeDue, LocalEnd, PostAgain
+from ue_agent.events import CutNoticed, HedgeDue, LocalEnd, PostAgain
 from ue_agent.report import Flight, posthumous
 from ue_agent.uplink_queue import comes_then
 
@@ -49,6 +50,8 @@ class ResilientAgent(Agent):
         match event:
             case PostAgain() | HedgeDue() if later != now_ns:
                 return [Wake(later, GENERATE, event, self.ue.index, event.number)]
+            case CutNoticed():
+                return [self._notice(later)] if later != now_ns else self._recover_copies(now_ns)
             case PostAgain():
                 return self._again(now_ns, event.number)
             case HedgeDue():
@@ -56,6 +59,14 @@ class ResilientAgent(Agent):
             case LocalEnd() if self._is_of_a_copy(event):
                 return self._copy_won(event)
         return super().handle(now_ns, event)
+
+    def begin(self) -> list[Action]:
+        """See `Agent`; with ``on_cut: recover`` also every cut that will be known."""
+        return [*super().begin(), *self._notices(self._from_ns)]
+
+    def revise(self, now_ns: int, system: System, tasks: Sequence[Task]) -> list[Action]:
+        """See `testbed.protocol.actions.Core`."""
+        return [*super().revise(now_ns, system, tasks), *self._notices(now_ns)]
 
     # Attempts --------------------------------------------------------------------------------------------------------
 
@@ -119,8 +130,12 @@ class ResilientAgent(Agent):
         flight = self._flights.get(due.number)
         if flight is None or flight.start_ns >= 0 or not flight.es or flight.ready_ns != due.posted_ns:
             return []  # it has ended, is here already, or waits to be posted again
+        return self._copy(flight, now_ns)
+
+    def _copy(self, flight: Flight, now_ns: int) -> list[Action]:
+        """Its UE executes it besides."""
         flight.copied, flight.reentry_ns = True, now_ns
-        row = EventRow(now_ns, self.name, HEDGED, f"task {due.number}", 0.0)
+        row = EventRow(now_ns, self.name, HEDGED, f"task {flight.task.number}", 0.0)
         return [Record(row), *self._failed(flight, now_ns), *self._execute(flight), self._told(flight)]
 
     def _result(self, now_ns: int, result: Result) -> list[Action]:
@@ -158,6 +173,35 @@ class ResilientAgent(Agent):
     def _vain(self, at_ns: int, flight: Flight, where: str) -> Record:
         task = flight.task
         return Record(EventRow(at_ns, self.name, IN_VAIN, f"task {task.number}: {where}", float(task.cycles)))
+
+    # Cuts ------------------------------------------------------------------------------------------------------------
+
+    def _notices(self, now_ns: int) -> list[Action]:
+        """The instants to come at which a cut is known that lasts by then."""
+        if not self._options.recovers_from_cuts:
+            return []
+        spans = chain(self.ue.cuts_ns, *(self._backhaul_cuts(es) for es in range(len(self.system.edge_servers))))
+        known = {begin + self.system.detection_ns for begin, end in spans if begin + self.system.detection_ns < end}
+        return [self._notice(at_ns) for at_ns in sorted(known) if at_ns >= now_ns]
+
+    def _notice(self, at_ns: int) -> Wake:
+        return Wake(at_ns, GENERATE, CutNoticed(), self.ue.index)
+
+    def _backhaul_cuts(self, es: int) -> tuple[Span, ...]:
+        return self.system.cuts_between(self.ue.cell, es) if es != self.ue.cell else ()
+
+    def _recover_copies(self, now_ns: int) -> list[Action]:
+        """Whatever would come back over a link that is known to be cut is executed here besides."""
+        actions: list[Action] = []
+        for _, flight in sorted(self._flights.items()):
+            if flight.es and flight.start_ns < 0 and self._is_held_up(flight, now_ns):
+                actions += self._copy(flight, now_ns)
+        return actions
+
+    def _is_held_up(self, flight: Flight, now_ns: int) -> bool:
+        home = next(es.index for es in self.system.edge_servers if es.name == flight.es)
+        spans = self.ue.cuts_ns, self._backhaul_cuts(home)
+        return any(is_known_cut(now_ns, cuts, self.system.detection_ns) for cuts in spans)
 
     # News of an earlier post ----------------------------------------------------------------------------------------
 

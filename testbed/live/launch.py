@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 
 import msgspec
@@ -30,6 +31,7 @@ from testbed.record.writer import Hearer, Recorder
 STOP_TIMEOUT_NS = 5_000_000_000
 FINAL_READ_NS = 1_000_000_000
 CLOCKS_EVERY_NS = 10_000_000_000
+FAILED_AT_ONCE = 1000
 
 
 class RunEnd(msgspec.Struct, frozen=True):
@@ -107,7 +109,9 @@ class Launcher(ProcessGroup):
 
     def _finish(self, reason: str, end_ns: int) -> None:
         """Write the failed tasks' rows, the host's load and how the run ended."""
-        self.recorder.add(self.ledger.failed_rows(self.faults_absences(), end_ns, reason))
+        failed = self.ledger.failed_rows(self.recorder.task, self.faults_absences(), end_ns, reason)
+        while rows := list(islice(failed, FAILED_AT_ONCE)):
+            self.recorder.add(rows)
         self.recorder.add([clock_row(end_ns, reading) for reading in self._clocks])
         self.recorder.add([EventRow(end_ns, LAUNCHER, "host", self._load.to_json(), self._load.steal())])
         self.recorder.put({"reason": reason, "end_ns": end_ns})

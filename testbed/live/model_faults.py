@@ -11,10 +11,11 @@ from testbed.model.delay import NS_PER_S
 from testbed.model.errors import InvalidError
 from testbed.model.revision import Revision
 from testbed.model.system import LAUNCHER, Disturbance, Plan
+from testbed.model.task import NEVER_BEGAN_NS
 from testbed.node.clock import Clock
 from testbed.protocol.disturbances import disturbance_events
 from testbed.protocol.placement import Processes
-from testbed.protocol.rows import FAULT_ASKED, PAUSE, EventRow
+from testbed.protocol.rows import FAULT_ASKED, FAULT_OVER, PAUSE, EventRow
 from testbed.record.fault_requests import LIFT, FaultRequest
 from testbed.record.writer import Recorder
 
@@ -42,9 +43,11 @@ class ModelFaults:
         self._changes = PlanChanges(launcher.run_dir, lambda: launcher.clock)
         self._events = disturbance_events(launcher.plan)
         self._still = _pauses_of(launcher.plan)
+        self._told_ns = NEVER_BEGAN_NS
 
     def act(self, now_ns: int) -> None:
         """Tell of what begins and ends, and stop what is to stand still."""
+        self._told_ns = now_ns
         while self._events and self._events[0].at_ns <= now_ns:
             self._launcher.recorder.add([self._events.pop(0)])
         for one in [one for one in self._still if one.at_ns <= now_ns]:
@@ -87,12 +90,17 @@ class ModelFaults:
             changed = self._changes.asked(launcher.plan, request.do, request.name, for_ns)
         except InvalidError as error:
             return f"{error.message}: {error.remedy}" if error.remedy else error.message
+        before = launcher.plan.disturbances
         asked = EventRow(launcher.clock.now_ns(), LAUNCHER, FAULT_ASKED, f"{request.do} {request.name}")
         launcher.follow(changed.plan, changed.revision)
         self._changes.keep(changed)
         launcher.recorder.add([asked])
         now = launcher.clock.now_ns()
-        self._events = [row for row in disturbance_events(changed.plan) if row.at_ns > now]
+        kept = changed.plan.disturbances
+        begun = [one for one in before if one.at_ns <= self._told_ns and not 0 <= one.until_ns <= self._told_ns]
+        gone = [one for one in begun if not any((one.at_ns, one.what) == (other.at_ns, other.what) for other in kept)]
+        launcher.recorder.add([EventRow(now, one.target, FAULT_OVER, one.what) for one in gone])
+        self._events = [row for row in disturbance_events(changed.plan) if row.at_ns > self._told_ns]
         self._still = _pauses_of(changed.plan)
         for one in self._still:
             process = self._process_of(one.target)

@@ -1,7 +1,7 @@
-"""What the launcher knows of a run's tasks while it goes."""
+"""What the launcher knows of a run's tasks while it goes: a byte of each, for the record has the rest."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -10,8 +10,10 @@ from testbed.model.ended_tasks import EndedTasks
 from testbed.model.ledger import Absence, absent
 from testbed.model.system import Plan
 from testbed.model.task import NEVER_BEGAN_NS, Task, TaskTable
-from testbed.protocol.endings import close_rows
+from testbed.protocol.endings import closed_row
 from testbed.protocol.rows import Row, TaskRow
+
+Recorded = Callable[[str, int], TaskRow | None]
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,7 +29,7 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TaskCounter:
-    """Counts ends of tasks as rows come in, and keeps rows only of tasks that are decided and have not ended.
+    """Counts ends of tasks as rows come in, of which it keeps none.
 
     ``latest_ns`` is the last instant at which a task that was told of was generated.
     """
@@ -36,7 +38,7 @@ class TaskCounter:
         self._plan = plan
         self._names = [ue.name for ue in plan.system.ues]
         self._planned = Counter(map(self._names.__getitem__, TaskTable.of(plan.workload).columns["ue"]))
-        self._decided: dict[tuple[str, int], TaskRow] = {}
+        self._came: dict[tuple[str, int], int] = {}
         self._ended = EndedTasks()
         self._known: dict[str, list[int]] = {}
         self._loops = ClosedLoops(plan) if plan.system.closed_loop else None
@@ -60,11 +62,11 @@ class TaskCounter:
             return
         if row.finished_ns >= 0:
             self._ended.add(row.ue, row.number)
-            self._decided.pop((row.ue, row.number), None)
             if self._loops is not None:
+                self._came.pop((row.ue, row.number), None)
                 self._loops.ended(row.ue, row.number, row.finished_ns)
-        elif (row.ue, row.number) not in self._ended:
-            self._decided[row.ue, row.number] = row
+        elif self._loops is not None and (row.ue, row.number) not in self._ended:
+            self._came[row.ue, row.number] = row.generated_ns
 
     def drained(self, absences: Mapping[str, list[Absence]]) -> bool:
         """Whether every task has ended or went down with its UE; of a closed loop, every one that comes by its end."""
@@ -112,11 +114,16 @@ class TaskCounter:
             silent=silent,
         )
 
-    def failed_rows(self, absences: Mapping[str, list[Absence]], end_ns: int, reason: str) -> list[TaskRow]:
-        """Rows of the tasks that were generated and did not finish."""
-        unfinished: Iterable[Task] = (task for _, task in self._open())
-        if self._loops is not None:
-            came = self._loops.came(end_ns) | {key: row.generated_ns for key, row in self._decided.items()}
-            keyed = (((name, task.number), task) for name, task in self._open())
-            unfinished = [task.at(came[key]) for key, task in keyed if key in came]
-        return close_rows(self._plan.system, unfinished, self._decided, absences, end_ns, reason)
+    def failed_rows(
+        self, recorded: Recorded, absences: Mapping[str, list[Absence]], end_ns: int, reason: str
+    ) -> Iterator[TaskRow]:
+        """Rows of the tasks that were generated and did not finish; ``recorded`` gives what was told of one of them."""
+        came = None if self._loops is None else self._loops.came(end_ns) | self._came
+        for name, task in self._open():
+            if came is not None:
+                if (name, task.number) not in came:
+                    continue
+                task = task.at(came[name, task.number])
+            row = closed_row(self._plan.system, task, recorded(name, task.number), absences, end_ns, reason)
+            if row is not None:
+                yield row

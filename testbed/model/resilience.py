@@ -29,12 +29,14 @@ class Resilience(msgspec.Struct, frozen=True, kw_only=True):
 
     ``on_reject``: an ES had no place for a task. ``on_cut``: a task is to be offloaded, and the ES is known to be dead
     or cut off; with ``waits_out_cuts`` it waits on the radio for the end of a cut instead of being executed locally.
+    With ``recovers_from_cuts`` a task without a result is executed locally besides once its ES is known to be cut off.
     ``hedge_after_ns``: a task whose result has not come so long after its post is executed locally besides (-1: never).
     """
 
     on_reject: Retry | None = None
     on_cut: Retry | None = None
     waits_out_cuts: bool = False
+    recovers_from_cuts: bool = False
     hedge_after_ns: int = -1
     breaker: Breaker | None = None
 

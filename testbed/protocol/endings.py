@@ -39,20 +39,31 @@ def close_rows(
     With ``reason`` "" an unfinished task of a living UE keeps its unfinished row (or none): it is unaccounted for, and
     the ledger will say so.
     """
-    closed = []
-    for task in workload:
-        ue = system.ues[task.ue]
-        row = rows.get((ue.name, task.number))
-        if row is None or row.finished_ns < 0:
-            why = failure_reason(task, absences.get(ue.name, ()), until_ns, reason)
-            if why is None:
-                continue
-            if why:
-                deaths = [died for died, _ in absences.get(ue.name, ()) if died > task.generated_ns]
-                row = failed_row(ue, task, row, why, min([until_ns, *deaths]))
-        if row is not None:
-            closed.append(row)
-    return closed
+    closed = (
+        closed_row(system, task, rows.get((system.ues[task.ue].name, task.number)), absences, until_ns, reason)
+        for task in workload
+    )
+    return [row for row in closed if row is not None]
+
+
+def closed_row(
+    system: System,
+    task: Task,
+    row: TaskRow | None,
+    absences: Mapping[str, Sequence[Absence]],
+    until_ns: int,
+    reason: str,
+) -> TaskRow | None:
+    """The last row of ``task``, of which ``row`` is what was recorded; None if it has none, see `close_rows`."""
+    if row is not None and row.finished_ns >= 0:
+        return row
+    ue = system.ues[task.ue]
+    gaps = absences.get(ue.name, ())
+    why = failure_reason(task, gaps, until_ns, reason)
+    if not why:
+        return None if why is None else row
+    deaths = [died for died, _ in gaps if died > task.generated_ns]
+    return failed_row(ue, task, row, why, min([until_ns, *deaths]))
 
 
 def failed_row(ue: Ue, task: Task, row: TaskRow | None, reason: str, at_ns: int) -> TaskRow:

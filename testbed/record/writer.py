@@ -53,6 +53,9 @@ def _insert_statement(row: type[msgspec.Struct]) -> str:
     return statement
 
 
+_SELECT_TASK = f"SELECT {', '.join(TaskRow.__struct_fields__)} FROM {TABLES[TaskRow]} WHERE ue = ? AND number = ?"
+
+
 def create_tables(db: sqlite3.Connection) -> None:
     """Make the tables of a record that are not there yet."""
     db.execute("CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL)")
@@ -140,6 +143,16 @@ class Recorder:
         """Append rows of one ``kind``, each as the values of its columns, which nobody hears."""
         with self._writing():
             self._db.executemany(self._inserts[kind], values)
+
+    def task(self, ue: str, number: int) -> TaskRow | None:
+        """What has been recorded of a task so far."""
+        with self._writing():
+            columns = self._db.execute(_SELECT_TASK, (ue, number)).fetchone()
+        if columns is None:
+            return None
+        fields = msgspec.structs.fields(TaskRow)
+        values = {field.name: field.type(value) for field, value in zip(fields, columns, strict=True)}
+        return TaskRow(**values)
 
     def commit_when_due(self) -> None:
         """Commit if the last commit is 0.2 s ago."""

@@ -10,6 +10,7 @@ from testbed.scenario.fault_grammar import FaultPhrase
 from testbed.scenario.fault_kinds import FAULT_KINDS, LinkCut, Partition, Standstill
 from testbed.scenario.fault_schema import FaultSection
 from testbed.scenario.occurrences import lasting_ns, occurrences, phrase_of
+from testbed.scenario.overload import begins_no_slot, is_overload
 from testbed.scenario.ranges import LONGEST_TASK_NS
 from testbed.scenario.schema import Scenario
 
@@ -23,7 +24,7 @@ def asked_for(scenario: Scenario, kind: str, text: str, at_ns: int, for_ns: int)
     Raises `InvalidError` for what is none.
     """
     phrase = FaultPhrase(kind).parse(text)
-    faults = _ended(_each(scenario), kind, phrase.target, at_ns)
+    faults = _ended(_each(scenario), kind, phrase.target, at_ns, scenario.slot_ns)
     if for_ns < 0 and isinstance(phrase, UNTIL_LIFTED):
         for_ns = LONGEST_TASK_NS
     to_come = [fault.at_ns for fault in faults if fault.at_ns > at_ns and _is_of(fault, kind, phrase.target)]
@@ -46,7 +47,7 @@ def lifted(scenario: Scenario, text: str, at_ns: int) -> Scenario:
     each = _each(scenario)
     faults = each
     for kind in kinds:
-        faults = _ended(faults, kind, " ".join(target.split()), at_ns)
+        faults = _ended(faults, kind, " ".join(target.split()), at_ns, scenario.slot_ns)
     if faults == each:
         found = [one for one in map(phrase_of, _lasting(each, at_ns)) if one is not None]
         there = sorted({f"{kind} {phrase.target}" for kind, phrase in found})
@@ -72,9 +73,15 @@ def _lasting(faults: Sequence[FaultSection], at_ns: int) -> list[FaultSection]:
     ]
 
 
-def _ended(faults: Sequence[FaultSection], kind: str, target: str, at_ns: int) -> tuple[FaultSection, ...]:
-    """``faults``, of which those of ``kind`` on ``target`` that last at ``at_ns`` end there."""
+def _ended(
+    faults: Sequence[FaultSection], kind: str, target: str, at_ns: int, slot_ns: int
+) -> tuple[FaultSection, ...]:
+    """``faults``, of which those of ``kind`` on ``target`` that last at ``at_ns`` end there.
+
+    An overload in which no slot has begun was none.
+    """
     ending = [fault for fault in _lasting(faults, at_ns) if _is_of(fault, kind, target)]
-    return tuple(
+    ended = (
         msgspec.structs.replace(fault, for_ns=at_ns - fault.at_ns) if fault in ending else fault for fault in faults
     )
+    return tuple(fault for fault in ended if not (is_overload(fault) and begins_no_slot(fault, slot_ns)))

@@ -58,7 +58,7 @@ def mistakes(scenario: Scenario) -> Iterator[Mistake]:
     yield from _density(scenario)
     yield from _radio(scenario)
     yield from _waits(scenario)
-    yield from _hedge(scenario)
+    yield from _copies(scenario)
     yield from _backhaul(scenario)
     yield from _topology(scenario)
     yield from _cells(scenario)
@@ -90,10 +90,12 @@ def _radio(scenario: Scenario) -> Iterator[Mistake]:
         yield from _trace(trace, place)
 
 
-def _hedge(scenario: Scenario) -> Iterator[Mistake]:
-    if scenario.ue.hedge is not None and scenario.radio.access == SHARED:
-        message = "on a shared radio a UE does not know when it has sent a task whose copy has won"
+def _copies(scenario: Scenario) -> Iterator[Mistake]:
+    ue, message = scenario.ue, "on a shared radio a UE does not know when it has sent a task whose copy has won"
+    if scenario.radio.access == SHARED and ue.hedge is not None:
         yield Mistake(("ue", "hedge"), message, "take access: dedicated, or drop the hedge")
+    if scenario.radio.access == SHARED and ue.on_cut.then == "recover":
+        yield Mistake(("ue", "on_cut"), message, "take access: dedicated, or local or wait")
 
 
 def link_traces(scenario: Scenario) -> Iterator[tuple[tuple[str | int, ...], LinkTrace]]:

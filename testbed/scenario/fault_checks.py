@@ -23,6 +23,7 @@ from testbed.scenario.fault_schema import FaultSection
 from testbed.scenario.mistake import Mistake
 from testbed.scenario.names import es_names, process_names, ue_names
 from testbed.scenario.occurrences import lasting_ns, phrase_of, times_of
+from testbed.scenario.overload import begins_no_slot
 from testbed.scenario.random_faults import example, may_be_most
 from testbed.scenario.ranges import LONGEST_TASK_NS
 from testbed.scenario.schema import Scenario
@@ -141,7 +142,7 @@ def _disturbance(scenario: Scenario, fault: FaultSection, place: Place) -> Itera
         yield from _pause(scenario, phrase, (*place, kind))
     if isinstance(phrase, Overload):
         yield from _overload(scenario, phrase, (*place, kind))
-        if fault.for_ns >= 0 and -fault.at_ns % scenario.slot_ns >= fault.for_ns:
+        if begins_no_slot(fault, scenario.slot_ns):
             yield Mistake((*place, "for"), "no slot begins while it lasts", "give at least a slot")
 
 

@@ -14,6 +14,11 @@ def is_overload(fault: FaultSection) -> bool:
     return fault.overload is not None
 
 
+def begins_no_slot(fault: FaultSection, slot_ns: int) -> bool:
+    """Whether no slot begins while ``fault`` lasts, so that an overload of that time changes nothing."""
+    return 0 <= fault.for_ns <= -fault.at_ns % slot_ns
+
+
 def factors_by_cell(scenario: Scenario) -> tuple[tuple[float, ...], ...]:
     """The factors of each cell's density by slot, which repeat: those of the profile, times those of its overloads.
 

@@ -29,7 +29,7 @@ class OnReject(msgspec.Struct, frozen=True):
 class OnCut(msgspec.Struct, frozen=True):
     """What becomes of a task whose ES is out of reach: ``retry``, and in the end what ``then`` says."""
 
-    then: Annotated[str, Choice(("local", "wait"))] = "local"
+    then: Annotated[str, Choice(("local", "wait", "recover"))] = "local"
     retry: Annotated[RetrySection | None, Section(RetrySection)] = None
 
 
@@ -61,6 +61,7 @@ class ResilienceKeys(msgspec.Struct, frozen=True, kw_only=True):
             on_reject=_retry(self.on_reject.retry),
             on_cut=_retry(self.on_cut.retry),
             waits_out_cuts=self.on_cut.then == "wait",
+            recovers_from_cuts=self.on_cut.then == "recover",
             hedge_after_ns=self.hedge.after_ns if self.hedge is not None else -1,
             breaker=Breaker(self.breaker.failures, self.breaker.open_ns) if self.breaker is not None else None,
         )

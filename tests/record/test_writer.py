@@ -40,6 +40,15 @@ def test_a_final_row_replaces_the_decided_one_and_never_the_other_way_round(tmp_
     assert os.listdir(tmp_path) == ["run.db"]
 
 
+def test_what_was_recorded_of_a_task_is_at_hand_before_it_is_committed(tmp_path):
+    recorder = Recorder(tmp_path / "run.db")
+    rejected = msgspec.structs.replace(ROW, rejected=True, energy_j=0.25)
+    recorder.add([rejected])
+    assert repr(recorder.task("ue-1-1", 0)) == repr(rejected)
+    assert recorder.task("ue-1-1", 1) is None and recorder.task("ue-1-2", 0) is None
+    recorder.close()
+
+
 def test_readers_see_committed_rows_while_it_runs(tmp_path):
     recorder = Recorder(tmp_path / "run.db")
     recorder.add([ROW])

@@ -46,7 +46,13 @@ def same(one, other):
 
 
 @pytest.mark.parametrize(
-    "rest", ["slots: 24", f"slots: 24\n{RADIO}", "slots: 24\ncells: [{es: {cores: 2, cpu: 1 GHz}}]*3"]
+    "rest",
+    [
+        "slots: 24",
+        f"slots: 24\n{RADIO}",
+        "slots: 24\ncells: [{es: {cores: 2, cpu: 1 GHz}}]*3",
+        f"slots: 24\n{RADIO}\nue: {{on_cut: recover}}",
+    ],
 )
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_is_told_shortly_before_is_as_good_as_planned(kind, rest):

@@ -23,13 +23,16 @@ def options_of(seed, *, hedges):
     def draw(n):
         return random.uniform(seed, 99, n, 0, 0)
 
+    def held_up(drawn, *, hedges):
+        return {"then": "recover"} if hedges and drawn < 0.3 else {"then": "wait"} if drawn < 0.6 else {}
+
     def retry(n, times, most_ns):
         waits = {"times": 1 + int(times * draw(n)), "backoff": f"{1 + int(most_ns * draw(n + 1))} ns"}
         return {"retry": waits | {"factor": 1 + draw(n + 2)}}
 
     made = {
         "on_reject": (retry(1, 3, 400 * MS), 0.7),
-        "on_cut": (retry(5, 4, 2 * S) | ({"then": "wait"} if draw(17) < 0.5 else {}), 0.7),
+        "on_cut": (retry(5, 4, 2 * S) | held_up(draw(17), hedges=hedges), 0.7),
         "hedge": ({"after": f"{int(2 * S * draw(9))} ns"}, 0.7 if hedges else 0.0),
         "breaker": ({"failures": 1 + int(3 * draw(11)), "open": f"{1 + int(5 * S * draw(12))} ns"}, 0.5),
     }

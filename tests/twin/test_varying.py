@@ -1,5 +1,6 @@
 """Rates that change over time, by traces of single UEs or by fading, alone and shared: twin = simulation."""
 
+from collections import Counter
 from itertools import pairwise
 
 import msgspec
@@ -8,7 +9,9 @@ import pytest
 from testbed.model import transmission
 from testbed.model.changing_link import RateTrace
 from testbed.policy.heuristics import FixedChoice, Priced
+from testbed.scenario.load import parse_scenario
 from testbed.sim.simulation import simulate
+from testbed.trace import inputs
 from tests.support import MS, plan, region
 from tests.twin.test_parity import compare
 
@@ -24,6 +27,17 @@ def varied(radio, place=(-1,), seed=5):
     ues = tuple(msgspec.structs.replace(ue, trace=place[ue.index % len(place)]) for ue in system.ues)
     return plan(msgspec.structs.replace(system, ues=ues), tasks)
 
+
+TINY = """\
+slots: 2
+density: 1
+second_offload: {threshold: 0 s}
+radio: {access: shared, fading: 100 ms, bandwidth: 200 MHz}
+task: {input: 1 bit, cycles: 0.1 G}
+cells:
+  - {es: {cpu: 1 GHz, queue_limit: 1}, ues: 5}
+  - {es: {cpu: 1.5 GHz}, ues: 4}
+"""
 
 CASES = {
     "traces of some": ({"traces": (SLOW, FAST)}, (0, 1, -1)),
@@ -70,3 +84,16 @@ def test_a_shared_band_whose_rates_do_not_change_is_shared_as_in_virtual_time():
     traced = msgspec.structs.replace(system, ues=ues, radio=radio)
     one, other = (simulate(plan(of, tasks), FixedChoice(1)).tasks for of in (system, traced))
     assert max(abs(a.tx_end_ns - b.tx_end_ns) for a, b in zip(one, other, strict=True)) < 1000
+
+
+def test_last_bits_that_leave_a_shared_band_at_one_instant_arrive_in_the_order_of_their_ues():
+    """Tasks of one bit leave within a few nanoseconds: the end of one makes others leave at the same instant."""
+    crowds = 0
+    for seed in range(60):
+        resolved = inputs.resolve(parse_scenario(f"seed: {seed}\n{TINY}"))
+        tasks = inputs.generate(resolved.scenario, resolved.system)
+        variant = resolved.plan(tasks, "offload-do", second_offload=True, live=False)
+        compare(variant, FixedChoice(1))
+        left = Counter((row.cell, row.tx_end_ns) for row in simulate(variant, FixedChoice(1)).tasks)
+        crowds += max(left.values()) > 2
+    assert crowds > 10
