@@ -53,8 +53,6 @@ def family_config(config: TrainConfig, family: tuple[FamilyScenario, ...]) -> Fa
         raise UsageError(f"{config.algorithm} learns in one scenario", "a3c and a3c-do learn over a family")
     if config.layout.ues != 1 or config.head in (network.JOINT, network.CONTINUOUS):
         raise UsageError(f"head {config.head}: its network is made for cells of one size", "use the head sequential")
-    if config.teacher is not None:
-        raise UsageError(f"the teacher {config.teacher.name} plans in one scenario", "leave out --teacher or --family")
     return FamilyConfig(**msgspec.structs.asdict(config), family=family)
 
 
