@@ -53,7 +53,7 @@ class RegionalNetwork:
 class _SlotLedger:
     """What servers were sent in a slot, and what is still to be decided, in cycles by the index of the server.
 
-    Cells decide one after another: until the next one is opened, only what is known of the present one's server changes.
+    Cells decide in turn: until the next one is opened, only what is known of the present one's server changes.
     """
 
     def __init__(self, cells: Sequence[CellView]) -> None:
