@@ -51,7 +51,7 @@ NAMED = (
     "tests/tools",
     "tests/watch",
 )
-COMPILED = ("acting.py", "looking.py", "region.py")
+COMPILED = ("acting.py", "region.py")
 FIELDS = 6
 
 

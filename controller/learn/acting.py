@@ -64,7 +64,7 @@ def _build(key: int) -> Any:
                 for c in range(fixed.edge_servers.shape[0]):
                     observe_cell(world, fixed, c, cells[t, w, c])
                 if rule.head == REGIONAL_CODE:
-                    slot = RegionSlot(t * count + w, cells[t, w], ledger, ledger[0, :0])
+                    slot = RegionSlot(t * count + w, cells[t, w], ledger)
                     d = decide_region(world, fixed, rule, net, trace, slot, d)
                 elif rule.head >= ANY_CODE:
                     d = decide_targets(world, fixed, rule, net, trace, TargetSlot(t * count + w, cells[t, w], known), d)

@@ -55,8 +55,6 @@ def family_config(config: TrainConfig, family: tuple[FamilyScenario, ...]) -> Fa
         raise UsageError("networks that choose targets learn in one scenario", "leave out --family, or train a3c-do")
     if config.layout.ues != 1 or config.head in (network.JOINT, network.CONTINUOUS):
         raise UsageError(f"head {config.head}: its network is made for cells of one size", "use the head sequential")
-    if config.teacher is not None:
-        raise UsageError(f"the teacher {config.teacher.name} plans in one scenario", "leave out --teacher or --family")
     return FamilyConfig(**msgspec.structs.asdict(config), family=family)
 
 

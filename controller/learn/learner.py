@@ -10,7 +10,6 @@ from controller.learn.collect import Actor, Collector, Sampling
 from controller.learn.dqn import Replay
 from controller.learn.hyperparameters import OPTION_NAMES, Count, Positive
 from controller.learn.optimiser import rmsprop
-from controller.learn.school import School, Teacher
 from testbed.model.errors import InvalidError, UsageError
 from testbed.model.system import System
 from testbed.policy import network, q_network
@@ -59,7 +58,6 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, rename=OPTION_NAMES
     seed: int = 1
     actor_critic: a3c.A3cConfig = a3c.A3cConfig()
     values: dqn.DqnConfig = dqn.DqnConfig()
-    teacher: Teacher | None = None
 
     @property
     def actor(self) -> Actor:
@@ -86,8 +84,6 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, rename=OPTION_NAMES
             raise UsageError(f"head {self.head} is for a3c without coin", "use the head sequential or factored")
         if self.gru_units and self.algorithm == "dqn":
             raise UsageError(f"a memory of {self.gru_units} is for a3c", "leave it out")
-        if self.teacher is not None and self.head != network.REGIONAL:
-            raise UsageError(f"the teacher {self.teacher.name} is for the head regional", "leave out --teacher")
         if self.head in (network.REGIONAL, *chooses) and (self.algorithm == "dqn" or self.observation == "paper"):
             raise UsageError(f"head {self.head} is for a3c with the observation full", "use the head sequential")
         if self.system.chosen_target != (self.head in chooses):
@@ -118,13 +114,6 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, rename=OPTION_NAMES
         """The learner ``number`` of those that work side by side."""
         return A3cLearner(self, number) if self.algorithm == "a3c" else DqnLearner(self, number)
 
-    def school(self, number: int) -> School | None:
-        """The lessons of learner ``number``, if there is a teacher."""
-        if self.teacher is None:
-            return None
-        rule, seed = self.actor.rule(1.0, double=self.double), self.seed * 1000 + number
-        return School(self.system, self.source, self.teacher, self.layout, rule, seed)
-
     @property
     def about(self) -> dict[str, object]:
         """What a checkpoint must tell for its network to be used, and what else it was trained by."""
@@ -135,8 +124,6 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, rename=OPTION_NAMES
             "second_offload": self.double,
             "dueling": self.values.dueling,
             "settings": msgspec.to_builtins(self.hyper),
-            "teacher": self.teacher.name if self.teacher is not None else None,
-            "demonstrations": self.teacher.demonstrations if self.teacher is not None else None,
         }
 
     @property
@@ -157,11 +144,7 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, rename=OPTION_NAMES
     def learning_rate_at(self, update: int) -> float:
         """The learning rate falls linearly to a tenth."""
         base = self.learning_rate if self.algorithm == "a3c" else self.values.learning_rate
-        return base * (1.0 - 0.9 * self.progress(update))
-
-    def progress(self, update: int) -> float:
-        """The share of all planned updates that are over."""
-        return min(1.0, update / self.updates)
+        return base * (1.0 - 0.9 * min(1.0, update / self.updates))
 
     def epsilon_at(self, slots: int) -> float:
         """DQN's ε after that many world ``slots``."""
@@ -183,7 +166,6 @@ class A3cLearner:
     def __init__(self, config: TrainConfig, number: int) -> None:
         self.config = config
         self.collector, self._layout = config.collector(config.rollout_length, number), config.layout
-        self._school = config.school(number)
 
     def step(self, params: Array, square_avg: Array, update: int) -> Step:
         """One update of ``params`` and ``square_avg`` (P,) in place; others may change them meanwhile."""
@@ -192,22 +174,18 @@ class A3cLearner:
         return step
 
     def grad(self, params: Array, update: int) -> tuple[Array, Step]:
-        """The gradient (P,) at ``params`` (P,), by the next rollout under them and what a teacher shows, if any."""
+        """The gradient (P,) at ``params`` (P,), by the next rollout under them."""
         rollout, _ = self.collector.rollout(params)
         grad, losses = a3c.gradient(params, rollout, self.config.actor_critic, self._layout)
-        if self._school is not None:
-            grad = grad + np.float32(1.0 - self.config.progress(update)) * self._school.gradient(params)
         return grad, Step(losses.policy + losses.value, losses.entropy, float(rollout.rewards.mean()))
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """What decides the next rollout beside the parameters: the worlds and the generator of their seeds; lessons."""
-        return {**self.collector.state_arrays(), **(self._school.arrays() if self._school is not None else {})}
+        """What decides the next rollout beside the parameters: the worlds and the generator of their seeds."""
+        return self.collector.state_arrays()
 
     def load(self, arrays: dict[str, np.ndarray]) -> None:
         """Continue from `arrays`; `InvalidError` if they are not those of such a learner."""
         self.collector.load_arrays(arrays)
-        if self._school is not None:
-            self._school.load(arrays)
 
 
 class DqnLearner:

@@ -26,12 +26,11 @@ region = _FEATURES.region
 
 class RegionSlot(NamedTuple):
     """A slot to decide: its index ``at`` (t·W + w), ``cells`` (C, 8) with what the critic sees of them, and room for
-    the ``ledger`` (4, C) of what is known of servers. ``given`` (N,), if it has any, are the decisions to be made."""
+    the ``ledger`` (4, C) of what is known of servers."""
 
     at: int
     cells: Any
     ledger: Any
-    given: Any
 
 
 @njit(**OPTIONS)
@@ -88,7 +87,7 @@ def decide_region(
                 x[REGION_AT + n] = seen[n]
             forward(net.params, net.layers, x, net.scratch)
             preferred = net.params[0] * x[0] + net.scratch[OUT, 0]
-            choice = slot.given[u] if slot.given.shape[0] > 0 else choose(world, u, rule, preferred)
+            choice = choose(world, u, rule, preferred)
             item(world.ues, u).choice = choice
             if choice == OFFLOAD:
                 sent += cycles

@@ -9,7 +9,6 @@ import numpy as np
 from controller.learn.collect import Actor
 from controller.learn.evaluate import evaluate
 from controller.learn.learner import A3cLearner, TrainConfig
-from controller.learn.school import Teacher
 from testbed.experiments.virtual import by_twin, sample_by_twin
 from testbed.hindsight import evaluator
 from testbed.hindsight.search import SEARCH_BATCH
@@ -19,7 +18,6 @@ from testbed.policy.network import REGIONAL, initial
 from testbed.policy.planned import USUAL_BASE, Planned
 from testbed.record import bulk
 from testbed.scenario.load import load_scenario
-from testbed.scenario.task_model import task_model
 from testbed.trace import inputs
 from testbed.twin import build, run
 from testbed.twin.twin import Twin
@@ -52,11 +50,8 @@ def everything() -> None:
     sample_by_twin(plan, network)
     for base in (USUAL_BASE, network):
         by_twin(plan, Planned(base))
-    model = task_model(resolved.scenario)
-    assert model is not None, "the tasks of smoke are drawn"
-    teacher = Teacher(name="plan-do", policy=Planned(USUAL_BASE), model=model, demonstrations=1, double=True)
-    taught = TrainConfig(system=system, source=endless, double=True, head=REGIONAL, updates=1, teacher=teacher)
-    A3cLearner(taught, 0).grad(taught.start, 0)
+    regional = TrainConfig(system=system, source=endless, double=True, head=REGIONAL, updates=1)
+    A3cLearner(regional, 0).grad(regional.start, 0)
     case = evaluator.of_scenario(resolved, workload, [COMPILED_POLICY])
     evaluator.evaluate(case, SEARCH_BATCH, lambda share, text: False)
 

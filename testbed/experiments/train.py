@@ -16,7 +16,6 @@ from controller.learn.evaluate import MOST_A_SLOT
 from controller.learn.family import FamilyEvaluator, family_config
 from controller.learn.learner import TrainConfig
 from controller.learn.options import optioned
-from controller.learn.school import Teacher
 from controller.learn.train import OUT_OF_TIME, Budget, Evaluator, Report, Trainer
 from testbed.experiments import family, tune
 from testbed.experiments.family import Member
@@ -30,12 +29,10 @@ from testbed.model.targets import ANY_SUFFIX, chooses_target
 from testbed.model.task import INTERRUPTED
 from testbed.node import limits
 from testbed.policy import network
-from testbed.policy.loading import DOUBLE, load, parts, trained
-from testbed.policy.planned import Planned
+from testbed.policy.loading import DOUBLE, parts, trained
 from testbed.record.backends import TWIN
 from testbed.scenario.dump import dump
 from testbed.scenario.schema import Scenario
-from testbed.scenario.task_model import task_model
 from testbed.trace import inputs
 from testbed.twin import build, refusals
 from testbed.twin.state import TASK
@@ -44,7 +41,6 @@ from testbed.workers.build import versions
 ALGORITHMS = ("a3c", "dqn")
 _SEEDS, FAMILY_SEEDS, USUAL_RATE = tune.SEEDS, 4, {"a3c": 200, "dqn": 50}
 _HEURISTICS, _CHOOSING = ("lc", "offload", "random", "greedy"), ("greedy", "jsq", "po2")
-DEMONSTRATIONS = 3000
 TUNING = 0.5  # about the share of the time for baselines that goes into tuning one
 Say = Callable[[str], None]
 Observer = Callable[[Report], None]
@@ -53,8 +49,7 @@ Observer = Callable[[Report], None]
 class TrainingJob(msgspec.Struct, frozen=True, kw_only=True):
     """What to train and how long; ``seed`` selects training and validation workloads and the first parameters.
 
-    Observation, reward and team are the scenario's agent's; ``options``: see `controller.learn.options`. ``teacher`` is
-    the name of a planner that shows what it would decide in so many slots (``demonstrations``), "" for none. With a
+    Observation, reward and team are the scenario's agent's; ``options``: see `controller.learn.options`. With a
     ``family`` the network is trained and judged in its scenarios instead.
     """
 
@@ -67,8 +62,6 @@ class TrainingJob(msgspec.Struct, frozen=True, kw_only=True):
     resume: bool = False
     options: tuple[str, ...] = ()
     family: tuple[Member, ...] = ()
-    teacher: str = ""
-    demonstrations: int = DEMONSTRATIONS
 
     @property
     def double(self) -> bool:
@@ -140,7 +133,6 @@ class Training:
             team=scenario.agent.team,
             seed=job.seed,
             updates=updates,
-            teacher=_teacher(job, scenario),
         )
         config = optioned(config, job.options)
         self.seeds = tune.training_seeds(job.seed, _SEEDS)
@@ -271,22 +263,6 @@ def _head(job: TrainingJob) -> str:
         known = " and ".join(network.CHOOSING)
         raise UsageError(f"--head {job.head}: {job.algorithm} cannot choose targets so", f"{known} can")
     return network.CHOOSING[job.head] if job.chosen_target else job.head
-
-
-def _teacher(job: TrainingJob, scenario: Scenario) -> Teacher | None:
-    """The planner that teaches, if one does. Raises `UsageError` for a policy that does not plan."""
-    if not job.teacher:
-        return None
-    policy, double = load(job.teacher, scenario.name)
-    model = task_model(scenario)
-    if not isinstance(policy, Planned) or model is None:
-        raise UsageError(f"--teacher {job.teacher}: only a planner shows what would be better", "plan-do is one")
-    if double != job.double:
-        raise UsageError(
-            f"--teacher {job.teacher}: second offload is {'on' if double else 'off'} there, not in {job.algorithm}",
-            f"--teacher {'plan-do' if job.double else 'plan'}",
-        )
-    return Teacher(name=job.teacher, policy=policy, model=model, demonstrations=job.demonstrations, double=double)
 
 
 def _must_fit(config: TrainConfig, workers: int, systems: Sequence[System]) -> None:

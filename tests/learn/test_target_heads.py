@@ -269,7 +269,6 @@ def test_what_is_not_trained_to_choose_is_refused(tmp_path, monkeypatch, capsys)
     assert "a memory of 4 with the head any" in refused(capsys, *choosing, "--option", "memory=4")
     assert "observation full" in refused(capsys, *choosing, "--set", "agent.observation=paper")
     assert "for a3c without coin" in refused(capsys, *choosing, "--option", "coin=0.1")
-    assert "teacher plan-do is for the head regional" in refused(capsys, *choosing, "--teacher", "plan-do")
 
 
 def test_a_head_that_chooses_is_for_systems_whose_agents_do():

@@ -4,7 +4,6 @@ import argparse
 import math
 import sys
 from pathlib import Path
-from typing import Any
 
 from testbed.cli.commands import common, learning, train_seeds, training
 from testbed.cli.console import print_json, print_text, warn
@@ -55,10 +54,6 @@ def add(parser: argparse.ArgumentParser) -> None:
     )
     twin.add_argument("--head", default=HEAD_NAMES[0], metavar="H", help=f"{', '.join(HEAD_NAMES)} ({HEAD_NAMES[0]})")
     twin.add_argument("--family", metavar="FILE", help="train one network in all scenarios that a YAML file lists")
-    twin.add_argument(
-        "--teacher", metavar="P", help="imitate a planner too: plan-do, plan-do@TIME, plan-do:POLICY (head regional)"
-    )
-    twin.add_argument("--demonstrations", type=int, metavar="N", help="how many slots it shows to each worker (3000)")
     twin.add_argument("--terminal", action="store_true", help="end rollouts with R = 0, as the paper does")
     twin.add_argument(
         "--option",
@@ -121,8 +116,6 @@ def _check_live(args: argparse.Namespace) -> None:
         "--updates": args.updates,
         "--head": args.head != HEAD_NAMES[0],
         "--family": args.family,
-        "--teacher": args.teacher,
-        "--demonstrations": args.demonstrations,
         "--terminal": args.terminal,
         "--option": args.option,
     }
@@ -178,7 +171,6 @@ def _train_on_twin(args: argparse.Namespace, scenario: Scenario, folder: Path) -
         resume=args.resume,
         options=options,
         family=tuple(family.read(Path(args.family))) if args.family else (),
-        **_teaching(args),
     )
     if args.seeds is not None:
         return train_seeds.train_seeds(args, job)
@@ -208,15 +200,6 @@ def _train_on_twin(args: argparse.Namespace, scenario: Scenario, folder: Path) -
         )
         print_text(f"  use it as {training.policy_option(job.policy, result.checkpoint)}")
     return _ending(result.ended, result.checkpoint)
-
-
-def _teaching(args: argparse.Namespace) -> dict[str, Any]:
-    """Who teaches, and in how many slots, as far as that is asked for."""
-    if args.teacher is None and args.demonstrations is not None:
-        raise UsageError("--demonstrations is how many slots a teacher shows", "name one: --teacher plan-do")
-    training.must_be_within("demonstrations", args.demonstrations, 1, MOST_UPDATES)
-    asked = {"teacher": args.teacher, "demonstrations": args.demonstrations}
-    return {name: value for name, value in asked.items() if value is not None}
 
 
 def _ending(ended: str, checkpoint: str) -> int:
