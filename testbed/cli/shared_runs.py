@@ -26,7 +26,7 @@ from testbed.workers.materials import read_by
 
 DEFAULT_NODES, NODE_CORES = 2, 2.0
 CHART, STACK_FILE, POLICY_FOLDER = "chart", "stack.yaml", "policy"
-MOST_BYTES = 500_000  # of a config of older swarms; a ConfigMap takes twice as many
+MOST_SENT_BYTES = 500_000  # of a config of older swarms; a ConfigMap takes twice as many
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -96,10 +96,10 @@ def _scenario_files(args: argparse.Namespace) -> dict[str, bytes]:
 def _refuse_large(files: Mapping[str, bytes], way: str) -> None:
     """Raise `UsageError` if swarms or clusters would not take ``files``."""
     total = sum(map(len, files.values()))
-    if total > MOST_BYTES:
+    if total > MOST_SENT_BYTES:
         largest = max(files, key=lambda name: len(files[name]))
         raise UsageError(
-            f"what the run reads has {total:,} bytes, {largest} most of them, and --{way} sends {MOST_BYTES:,} at most",
+            f"the run reads {total:,} bytes, {largest} most of them, and --{way} sends {MOST_SENT_BYTES:,} at most",
             "run it from a host: testbed run --hosts FILE",
         )
 

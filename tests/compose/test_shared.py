@@ -158,15 +158,15 @@ def test_what_the_scenario_names_and_the_checkpoint_are_sent_at_their_places(tmp
 def test_helm_renders_the_chart_to_the_same_objects(tmp_path):
     helm = pytest.importorskip("helm_python.chart", reason="pip install helm-python-sdk brings Helm")
     folder = written(tmp_path / "k", KUBERNETES)
-    rendered = helm.Chart.load(str(folder / "chart")).render().values()
-    found = [one for text in rendered for one in yaml.safe_load_all(text) if one]
+    texts = helm.Chart.load(str(folder / "chart")).render().values()
+    rendered = [one for text in texts for one in yaml.safe_load_all(text) if one]
     assert helm.lint(str(folder / "chart"))["errors"] == []
 
     def named(one):
         return one["kind"], one["metadata"]["name"]
 
-    made = {named(one): one for one in documents(folder)}
-    assert made.keys() == {named(one) for one in found}
-    for one in found:
+    by_name = {named(one): one for one in documents(folder)}
+    assert by_name.keys() == {named(one) for one in rendered}
+    for one in rendered:
         if one["kind"] != "ConfigMap":  # text there, base64 here
-            assert {**one, "data": None} == {**made[named(one)], "data": None}
+            assert {**one, "data": None} == {**by_name[named(one)], "data": None}

@@ -61,10 +61,10 @@ def run(
         wait_until(meanwhile, RUN_S)
         wait_until(lambda: _state(stack).startswith(("Complete", "Failed", "Rejected")), RUN_S)
         logs = ["docker", "service", "logs", "--raw", f"{stack}_recorder"]
-        said = subprocess.run(logs, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=True).stdout
-        assert _state(stack).startswith("Complete"), said
+        log = subprocess.run(logs, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=True).stdout
+        assert _state(stack).startswith("Complete"), log
         [recorded] = volume(stack).iterdir()
-        return recorded.rename(folder / "run"), said
+        return recorded.rename(folder / "run"), log
     finally:
         engine.docker("stack", "rm", stack)
         wait_until(lambda: not engine.docker("ps", "--quiet"))

@@ -40,10 +40,10 @@ def test_a_scenario_with_its_trace_and_a_checkpoint_go_to_nodes_with_clocks_days
     shutil.copy(str(path_of("a3c-do")), tmp_path / "own.npz")
     options = [str(tmp_path / "recorded.yaml"), "--policy", f"a3c-do:{tmp_path / 'own.npz'}", "--slots", "60"]
     options += ["--speed", "5", *LIGHT]
-    run, said = swarm.run(tmp_path, "traced", options)
+    run, log = swarm.run(tmp_path, "traced", options)
     record = read_record(run / "run.db")
     clocks = {event.source: json.loads(event.detail)["ahead_ns"] for event in record.events if event.kind == CLOCK}
-    assert clocks.keys() == {"agent-1", "agent-2"}, said
+    assert clocks.keys() == {"agent-1", "agent-2"}, log
     apart = sorted(abs(round(ahead_ns / (swarm.APART_S * 1e9), 3)) for ahead_ns in clocks.values())
     assert apart == [0.0, 1.0]  # the recorder is on one of the two nodes
     assert len(record.tasks) == IN_TIME and not any(task.reason for task in record.tasks)
@@ -62,9 +62,9 @@ def test_an_agent_that_is_killed_comes_back_and_so_do_its_processes(nodes, tmp_p
         return bool(killed)
 
     options = ["region", "--slots", "200", "--speed", "5", *LIGHT]
-    run, said = swarm.run(tmp_path, "killed", options, kill_once_it_runs)
+    run, log = swarm.run(tmp_path, "killed", options, kill_once_it_runs)
     record = read_record(run / "run.db")
     died = {event.source for event in record.events if event.kind == DIED}
     back = {event.source for event in record.events if event.kind == RESTARTED}
-    assert died and died == back, said
+    assert died and died == back, log
     assert len({(task.ue, task.number) for task in record.tasks}) == len(record.tasks)
