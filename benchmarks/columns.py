@@ -3,6 +3,7 @@
 ``python benchmarks/columns.py --against FOLDER`` measures another checkout too, turn by turn, where it knows the verb.
 """
 
+import random
 import sqlite3
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -31,8 +32,11 @@ VERBS: Mapping[str, Sequence[str]] = {
     "replay, twin, 10⁶ tasks": ("replay", "{recorded}", "--on", "twin", "--out", "{fresh}"),
     "compare, twin, 4 policies × 10 seeds × 10⁵ tasks": COMPARE,
     "the same, one process": (*COMPARE, "--workers", "1"),
+    "replay, twin, 5,000 tasks in 7.7 · 10⁶ slots": ("replay", "{sparse}", "--on", "twin", "--out", "{fresh}"),
+    "replay, simulation, the same": ("replay", "{sparse}", "--on", "sim", "--out", "{fresh}"),
 }
 NEW = ("the same, one process",)
+DAYS, FEW_TASKS = 89, 5000
 HEAD = ("what", "wall s", "CPU s", "peak MB", "before: wall s", "CPU s", "peak MB")
 
 
@@ -57,11 +61,22 @@ def disguise(record: Path) -> None:
     record.with_name("verdict.json").unlink()
 
 
+def write_sparse(table_file: Path) -> None:
+    """A workload of `FEW_TASKS` spread over `DAYS` of slots of 1 s."""
+    draws = random.Random(1)
+    instants = sorted(draws.uniform(0.0, DAYS * 86_400.0) for _ in range(FEW_TASKS))
+    lines = [f"{at:.3f},ue-{draws.randint(1, 3)}-{draws.randint(1, 5)},8000000,2000000000,5.0\n" for at in instants]
+    table_file.write_text("time_s,ue,input_bits,cycles,deadline_s\n" + "".join(lines))
+
+
 def run(row: Entry, against: str) -> Entry:
     """One measurement; a run to read is made first where the verb needs one."""
     verb, checkout = VERBS[row["what"]], against if row["before"] else ""
     with tempfile.TemporaryDirectory(prefix="columns-") as folder:
-        places = {name: f"{folder}/{name}" for name in ("fresh", "recorded", "graded")}
+        places = {name: f"{folder}/{name}" for name in ("fresh", "recorded", "graded", "sparse")}
+        if "{sparse}" in verb:
+            places["sparse"] += ".csv"
+            write_sparse(Path(places["sparse"]))
         if "{graded}" in verb:
             few = ["run", "region", "--backend", "twin", "--slots", HUNDRED_THOUSAND, "--out", places["graded"]]
             timed(few, checkout)

@@ -169,3 +169,10 @@ def test_scenarios_of_samples_run_alike_simulated_and_in_the_twin(tmp_path, name
         items.append((document["tasks"], document["delay_s"], document["overhead"], document["stable"]))
     assert items[0] == items[1] and items[0][0]["failed"] == items[0][0]["unaccounted"] == 0
     assert items[0][0]["generated"] > 50
+
+
+def test_a_disk_that_fills_during_an_import_is_told_with_a_remedy():
+    source = load_scenario("recorded").workload.trace
+    with pytest.raises(StartError, match="/dev/full cannot be written: No space left on device") as error:
+        convert("azure", [source], Path("/dev/full"), ConversionOptions(scenario=load_scenario("recorded")))
+    assert "free space" in error.value.remedy and "-o FILE" in error.value.remedy

@@ -13,9 +13,9 @@ import msgspec
 from testbed.cli.commands import common
 from testbed.cli.console import print_text
 from testbed.cli.progress import ProgressDisplay
-from testbed.model.errors import InvalidError, StartError, UsageError
+from testbed.model.errors import InvalidError, UsageError
 from testbed.model.printable import printable
-from testbed.record.files import replacing
+from testbed.record.files import replacing, unwritable
 from testbed.scenario.checks import TABLE
 from testbed.scenario.fields import Quantity, Range, Scalar
 from testbed.scenario.kinds import SPEED
@@ -134,7 +134,7 @@ def converted(
                 outcome = _demands(kind, wanted(files, say), file, options, say, progress)
             file.write(text)
     except OSError as error:
-        raise StartError(f"{out} cannot be written: {error.strerror}", "give another file after -o") from None
+        raise unwritable(out, error, "-o FILE") from None
     return f"{out}: {outcome}"
 
 
