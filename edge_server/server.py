@@ -131,8 +131,9 @@ class Server:
         return self._consulted_ns if isinstance(event, Announce) else NEVER
 
     def awaits(self, at_ns: int, event: object) -> bool:
-        """See `testbed.protocol.actions.Forgiving`: an arrival over the threshold is judged by all announcements."""
-        if not (self._second_offload and isinstance(event, Arrived)):
+        """See `testbed.protocol.actions.Forgiving`: an arrival over the threshold is judged by all announcements. Where
+        the ES stands still nothing arrives: what was due there, until a pause was asked for, comes later."""
+        if not (self._second_offload and isinstance(event, Arrived) and self.es.hz(at_ns)):
             return False
         if self._queue.expected_wait_ns(at_ns) <= self.system.threshold_ns:
             return False

@@ -3,6 +3,7 @@
 import heapq
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
@@ -164,3 +165,17 @@ def test_an_idle_server_awaits_nobody():
         action for action in server.handle(NS_PER_S + MS, post(NS_PER_S + MS, 2)[3]) if isinstance(action, Wake)
     ]
     assert not server.awaits(NS_PER_S + MS, arrived.event)
+
+
+def test_a_server_that_stands_still_awaits_nobody_for_what_was_due_before_the_pause_was_asked_for():
+    server, arrival = arrival_to_judge()
+    first, *others = server.system.edge_servers
+    pause = msgspec.structs.replace(
+        first,
+        speed_edges_ns=(0, NS_PER_S + MS, 2 * NS_PER_S),
+        speeds_hz=(first.cpu_hz, 0, first.cpu_hz),
+        pauses_ns=((NS_PER_S + MS, 2 * NS_PER_S),),
+    )
+    paused = msgspec.structs.replace(server.system, edge_servers=(pause, *others))
+    server.revise(NS_PER_S, paused, ())
+    assert not server.awaits(NS_PER_S + MS, arrival)

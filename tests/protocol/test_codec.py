@@ -260,7 +260,8 @@ def test_a_refusal_names_the_field():
 def test_bytes_that_are_no_text_in_a_field_that_nobody_reads_are_refused_like_any_other():
     """Found by the fuzzer: a frame with a number beyond 64 bits is read a second time, with all that it carries."""
     frame = bytes.fromhex(
-        "9d02a675652d332d350000a465732d33cf000000012a05f200050e05ce0039a6ee9fa4506f7374a675652d332d35960e05cf00000001"
+        f"9d{codec.PROTOCOL_VERSION:02x}a675652d332d350000a465732d33cf000000012a05f200050e05ce0039a6ee9fa4506f7374"
+        "a675652d332d35960e05cf00000001"
         "2a05f200cecfffffffffffffffff39a6eece321b30bace64490000012a05f200ff00ff"
     )
     with pytest.raises(codec.MalformedError):

@@ -12,7 +12,7 @@ NAME = "es-1"
 HISTORY = [Down(NAME, 10, 0), Up(NAME, 20, 1), Down(NAME, 30, 1), Up(NAME, 40, 2)]
 
 
-@pytest.mark.parametrize("heard", permutations(HISTORY))
+@pytest.mark.parametrize("heard", list(permutations(HISTORY)))
 def test_who_served_at_an_instant_is_the_latest_life_that_had_begun(heard):
     lives = Lives()
     for notice in heard:
@@ -21,7 +21,7 @@ def test_who_served_at_an_instant_is_the_latest_life_that_had_begun(heard):
     assert serving == [0, 1, 1, 2, 2]
 
 
-@pytest.mark.parametrize("heard", permutations([Lost(NAME, 10, 0), Lost(NAME, 30, 1)]))
+@pytest.mark.parametrize("heard", list(permutations([Lost(NAME, 10, 0), Lost(NAME, 30, 1)])))
 def test_what_a_life_held_is_lost_with_it_or_with_the_first_later_one_that_was_detected(heard):
     lives = Lives()
     assert lives.loss_ns(NAME, 0) is None
