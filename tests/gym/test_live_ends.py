@@ -76,7 +76,7 @@ def test_a_program_may_end_in_any_way(end):
     )
     assert process.stdout is not None
     pids = [int(word) for word in process.stdout.readline().split()]
-    assert len(pids) == 5
+    assert len(pids) == 5, process.communicate()
     here = folders(pids)
     pids.append(zygote_of(pids[0]))
     err = process.communicate("\n", timeout=PATIENCE_S)[1]
