@@ -146,7 +146,8 @@ def _unknown_arguments(unknown: Sequence[str], parser: argparse.ArgumentParser) 
 def _refuse_empty(args: argparse.Namespace, declared: list[argparse.Action]) -> None:
     """Raise `UsageError` for an argument that is there and holds nothing."""
     for action in declared:
-        if getattr(args, action.dest, None) == "":
+        value = getattr(args, action.dest, None)
+        if value == "" or (isinstance(value, list) and "" in value):
             name = "/".join(action.option_strings) or action.metavar or action.dest
             remedy = "give a directory or a file" if action.dest == "out" else "give a value"
             from testbed.model import errors

@@ -17,6 +17,7 @@ from testbed.cli.commands import common, spread
 from testbed.cli.commands.common import POLICIES
 from testbed.cli.comparison_text import CSV_HEAD, csv_rows, text
 from testbed.cli.console import print_json, print_text, warn
+from testbed.cli.labels import labels
 from testbed.cli.layout import width
 from testbed.cli.progress import ProgressDisplay
 from testbed.experiments import rounds, sweep
@@ -31,6 +32,7 @@ from testbed.scenario.schema import Scenario
 from testbed.workers import local
 
 SEEDS_BY_BACKEND = {SIM: 10, TWIN: 10, TESTBED: 3}
+SWEPT_KEYS, SWEPT_VALUES = ("key", "second_key"), ("value", "second_value")
 SECONDS_A_TASK = {SIM: 2e-4, TWIN: 2e-6, TESTBED: 0.0}
 
 
@@ -41,12 +43,14 @@ def add(parser: argparse.ArgumentParser) -> None:
     common.add_think_option(parser)
     parser.add_argument("--seeds", type=int, metavar="N", help="how many workloads, from the scenario's seed on (10)")
     parser.add_argument("--on", choices=BACKENDS, help="backend (sim)")
-    parser.add_argument("--sweep", metavar="KEY=A..B:N", help="repeat for N values of a key, like density=0.3..0.9:4")
+    sweeps = "repeat for N values of a key, like density=0.3..0.9:4; twice: of two keys with each other"
+    parser.add_argument("--sweep", action="append", default=[], metavar="KEY=A..B:N", help=sweeps)
     common.add_scenario_options(parser)
     parser.add_argument("--speed", metavar="X", help="testbed: emulated seconds in a wall second")
     parser.add_argument("--workers", type=int, metavar="N", help="sim, twin: processes that play (all cores)")
     spread.add_option(parser)
     parser.add_argument("--csv", metavar="FILE", help="write the table as CSV, a row for each policy (and value)")
+    parser.add_argument("--plots", metavar="DIR", help="draw a sweep into a folder, as SVG, PDF, PNG and CSV")
     shape = parser.add_mutually_exclusive_group()
     shape.add_argument("--plain", action="store_true", help="plain lines even on a terminal")
     shape.add_argument("--json", action="store_true", help="print one JSON document")
@@ -56,6 +60,10 @@ def main(args: argparse.Namespace) -> int:
     """Compare strategies on the same workloads; returns the exit code."""
     if args.csv is not None:
         common.output_file("csv", args.csv)
+    if args.plots is not None:
+        if not args.sweep:
+            raise UsageError("--plots draws a sweep", "add --sweep KEY=A..B:N; testbed report --plots DIR draws runs")
+        common.writable(Path(args.plots), "--plots DIR")
     if len(args.what) > 1 or common.is_run(args.what[0]):
         return _runs(args)
     return _scenario(args)
@@ -102,7 +110,7 @@ def _scenario(args: argparse.Namespace) -> int:
     count = SEEDS_BY_BACKEND[backend] if args.seeds is None else args.seeds
     if count < 1:
         raise UsageError(f"--seeds {count}", "compare on at least 1 workload; 2 and more give intervals")
-    chosen = sweep.parse(args.sweep) if args.sweep else None
+    chosen = sweep.grid(args.sweep)
     names = common.strategies(args.policies or POLICIES, args.what[0], args.think)
     loaded = _scenarios(args, chosen)
     for note in dict.fromkeys(note for one in loaded for note in common.notes_of(one, common.on(backend))):
@@ -118,7 +126,7 @@ def _scenario(args: argparse.Namespace) -> int:
 
     played = [Rounds(names, backend, told) for _ in scenarios]
     seeds = [range(scenario.seed, scenario.seed + count) for scenario in scenarios]
-    titles = [f"{chosen.key}={value}: " for value in chosen.values] if chosen else [""]
+    titles = ["".join(f"{change}: " for change in chosen.changes(point)) for point in chosen.points]
     code = EXIT_OK
     try:
         with display, spread.over(args, scenarios, names, processes) as executor:
@@ -144,47 +152,55 @@ def _processes(args: argparse.Namespace, scenario: Scenario, count: int, backend
     return local.worthwhile(tasks * SECONDS_A_TASK[backend], count)
 
 
-def _scenarios(args: argparse.Namespace, chosen: sweep.Sweep | None) -> list[Loaded]:
-    """The scenario, once for each value of the sweep; raises before any is played if one cannot be."""
+def _scenarios(args: argparse.Namespace, chosen: sweep.Grid) -> list[Loaded]:
+    """The scenario, once for each point of the sweep; raises before any is played if one cannot be."""
     changes = common.changes(args.what[0], args)
-    if chosen is None:
-        return [load(args.what[0], changes)]
 
-    def changed(change: str) -> Loaded:
-        return load(args.what[0], [*changes, change])
+    def changed(swept: Sequence[str]) -> Loaded:
+        return load(args.what[0], [*changes, *swept])
 
-    return [sweep.scenario_at(chosen, value, changed) for value in chosen.values]
+    return [sweep.scenario_at(chosen, point, changed) for point in chosen.points]
 
 
-def _show(args: argparse.Namespace, chosen: sweep.Sweep | None, samples: Sequence[rounds.Samples]) -> None:
+def _show(args: argparse.Namespace, chosen: sweep.Grid, samples: Sequence[rounds.Samples]) -> None:
     """Print what is complete; nothing at all when an interrupt came before the first workload's end."""
     complete = [one for one in samples if all(one.values())]
     if not complete:
         raise InterruptedRunError("interrupted before the first workload was complete")
-    if chosen is None:
+    if not chosen.keys:
         _print(args, comparison.compare(complete[0]))
         return
     whole = comparison.compare(comparison.pooled(complete))
     points = list(_points(chosen, complete))
     if args.csv:
-        rows = [(value, *row) for value, part in points for row in csv_rows(part)]
-        _write(Path(args.csv), (chosen.key, *CSV_HEAD), rows)
+        rows = [(*point, *row) for point, part in points for row in csv_rows(part)]
+        _write(Path(args.csv), (*chosen.keys, *CSV_HEAD), rows)
     if args.json:
         document: dict[str, Any] = msgspec.to_builtins(whole)
-        listed = [{"value": value, **msgspec.to_builtins(part)} for value, part in points]
-        print_json({**document, "sweep": {"key": chosen.key, "points": listed}})
-        return
-    for value, part in points:
-        print_text(f"{chosen.key} = {value}\n{_shown(part)}")
+        listed = [{**_named(SWEPT_VALUES, point), **msgspec.to_builtins(part)} for point, part in points]
+        print_json({**document, "sweep": {**_named(SWEPT_KEYS, chosen.keys), "points": listed}})
+    else:
+        for point, part in points:
+            print_text(f"{chosen.named(point)}\n{_shown(part)}")
+    if args.plots:
+        from testbed.report import sweep_plots
+
+        written = sweep_plots.write(chosen, points, labels(whole.policies), Path(args.plots))
+        note = f"{args.plots}: {len(written)} files"
+        warn(note) if args.json else print_text(note)
 
 
-def _points(chosen: sweep.Sweep, complete: Sequence[rounds.Samples]) -> Iterator[tuple[str, Comparison]]:
-    """Each value of the sweep with its comparison; one without any finished task is warned of and left out."""
-    for value, samples in zip(chosen.values, complete, strict=False):
+def _named(names: Sequence[str], texts: Sequence[str]) -> dict[str, str]:
+    return dict(zip(names, texts, strict=False))
+
+
+def _points(chosen: sweep.Grid, complete: Sequence[rounds.Samples]) -> Iterator[tuple[sweep.Point, Comparison]]:
+    """Each point of the sweep with its comparison; one without any finished task is warned of and left out."""
+    for point, samples in zip(chosen.points, complete, strict=False):
         try:
-            yield value, comparison.compare(samples)
+            yield point, comparison.compare(samples)
         except UsageError as error:
-            warn(f"{chosen.key} = {value} left out: {error.message}")
+            warn(f"{chosen.named(point)} left out: {error.message}")
 
 
 def _shown(comparison: Comparison) -> str:
