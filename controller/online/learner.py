@@ -18,6 +18,7 @@ from controller.online.trajectory import SEGMENT_SLOTS, Assembler
 from testbed.model.learning import REPLAY
 from testbed.model.system import Plan
 from testbed.node.clock import Clock
+from testbed.node.lateness import lost_messages
 from testbed.node.launcher_session import LAUNCHER
 from testbed.node.process import FLUSH_NS, Process, at_speed
 from testbed.node.socket import Mailbox
@@ -55,7 +56,7 @@ class Learner(Process):
         work = LearnerLoop(self.orders.plan, self.name, start, self._incarnation)
         try:
             stop = self._follow(work)
-            self._rows += work.rows()
+            self._rows += [*work.rows(), *lost_messages(self.name, work.now_ns, self.mailbox)]
             self._flush()
             work.save(wait=True)
             return stop
@@ -113,6 +114,11 @@ class LearnerLoop:
     def updates(self) -> int:
         """Its own updates, those of earlier lives included."""
         return int(self._shared.counts[self._number, UPDATES])
+
+    @property
+    def now_ns(self) -> int:
+        """The instant of emulated time that it is."""
+        return self._clock.now_ns()
 
     def hear(self, received: Envelope, mailbox: Mailbox) -> list[EventRow]:
         """Learn from a message, if it can be true; an event if it shows that learning made things worse."""

@@ -55,13 +55,17 @@ def statistics(name: str, now_ns: int, lateness: LatenessMeter, work: Work, mail
     if lateness.held:
         rows.append(EventRow(now_ns, name, HELD, "executions over before the guard let them begin", lateness.held))
     rows.append(EventRow(now_ns, name, "burn", str(work.achieved_ns * 1e-9), work.asked_ns * 1e-9))
-    if mailbox.dropped:
-        rows.append(EventRow(now_ns, name, DROPPED_FRAME, mailbox.last_error, mailbox.dropped))
-    if mailbox.stale:
-        rows.append(EventRow(now_ns, name, STALE, mailbox.last_stale, mailbox.stale))
-    if mailbox.unsent:
-        rows.append(EventRow(now_ns, name, UNSENT, "full queue or unknown peer", mailbox.unsent))
-    return rows
+    return [*rows, *lost_messages(name, now_ns, mailbox)]
+
+
+def lost_messages(name: str, now_ns: int, mailbox: Mailbox) -> list[EventRow]:
+    """What the process ``name`` has refused, passed over or not sent so far."""
+    counts = (
+        (DROPPED_FRAME, mailbox.last_error, mailbox.dropped),
+        (STALE, mailbox.last_stale, mailbox.stale),
+        (UNSENT, "full queue or unknown peer", mailbox.unsent),
+    )
+    return [EventRow(now_ns, name, kind, detail, count) for kind, detail, count in counts if count]
 
 
 def slipped(name: str, now_ns: int, lateness: LatenessMeter) -> EventRow:

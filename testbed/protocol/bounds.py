@@ -6,7 +6,7 @@ from testbed.model.delay import duration_ns
 from testbed.model.system import EPOCH_ARRIVAL, Es, Plan, System, Ue
 from testbed.model.task import Phase, Task
 from testbed.protocol.codec import Envelope
-from testbed.protocol.placement import crowds_of
+from testbed.protocol.placement import crowd_by_ue, crowds_of
 
 RELEASE_NS = 20_000_000
 
@@ -33,6 +33,7 @@ class Bounds:
         self.ues = {ue.name: ue for ue in self.system.ues}
         self.edge_servers = {es.name: es for es in self.system.edge_servers}
         self.crowds = {name: (ues[0].index, ues[-1].index) for name, ues in crowds_of(plan).items()}
+        self._crowd_of = crowd_by_ue(plan)
         self.cells = [self.system.cell_ues(es.index) for es in self.system.edge_servers]
         self.cycles = sum(task.cycles for task in plan.workload)
         self._tasks = plan.tasks_by_ue()
@@ -45,6 +46,10 @@ class Bounds:
         if ue is None:
             raise RefusedError(f"no UE is called {name[:40]!r}")
         return ue
+
+    def speaker(self, ue: Ue) -> str:
+        """Who speaks for a UE: itself, or the crowd that it is in."""
+        return self._crowd_of.get(ue.name, ue.name)
 
     def es(self, name: str) -> Es:
         """The ES called ``name``."""

@@ -280,7 +280,7 @@ class Validator:
     def _outcome(self, envelope: Envelope) -> None:
         told: Outcome = envelope.body  # type: ignore[assignment]
         ue = self._bounds.ue(told.ue)
-        sent_by(envelope, ue.name)
+        sent_by(envelope, self._bounds.speaker(ue))
         self._bounds.known(ue, told.task)
         need(
             holds=told.slot == self._system.asked_ns(told.task) // self._system.slot_ns,

@@ -9,7 +9,7 @@ from testbed.node.bundles import Bundles, sent
 from testbed.policy.loading import load
 from testbed.protocol.actions import Send
 from testbed.protocol.crowd_messages import Asks, Decisions, Posts
-from testbed.protocol.messages import Decision, Post, Result, Returns
+from testbed.protocol.messages import Decision, Outcome, Post, Result, Returns
 from testbed.protocol.validation import Validator
 from tests.crowd.simulated import Crowded, crowded
 from tests.support import plan, region
@@ -19,7 +19,8 @@ SECOND = 1_000_000_000
 
 def said():
     hardware, tasks = region(0.9, 3, 8)
-    whole = crowded(plan(hardware, tasks, "random-do"), 3, 5, 2)
+    learning = msgspec.structs.replace(plan(hardware, tasks, "random-do"), learn=True)
+    whole = crowded(learning, 3, 5, 2)
     simulation = Crowded(whole, load(whole.policy)[0])
     simulation.run()
     return whole, simulation.said
@@ -47,7 +48,7 @@ def changed(envelope, **fields):
 
 
 def test_all_that_crowds_say_and_are_told_passes():
-    assert {type(one.body) for _, one in SAID} >= {Asks, Decisions, Posts, Returns}
+    assert {type(one.body) for _, one in SAID} >= {Asks, Decisions, Posts, Returns, Outcome}
     assert [(one, why) for now, one in SAID if (why := refusal(one, now))] == []
 
 
@@ -112,6 +113,13 @@ def test_posts_that_make_no_sense_are_for_nobody(fields):
     now, posts = honest(Posts, lambda body: len(body.ues) == 1)
     assert refusal(posts, now) == ""
     assert refusal(changed(posts, **fields), now) == f"nothing that {posts.to} is told"
+
+
+def test_how_a_task_ended_its_crowd_tells_and_nobody_else():
+    now, outcome = honest(Outcome)
+    assert outcome.source.startswith("crowd-") and refusal(outcome, now) == ""
+    for source in (outcome.body.ue, "crowd-3-1"):
+        assert refusal(msgspec.structs.replace(outcome, source=source), now).startswith("it should come from crowd-")
 
 
 def test_posts_are_opened_into_those_of_single_ues():
