@@ -1,17 +1,20 @@
 """Requests kept aside in a temporary file until the first and the order of all of them are known."""
 
+import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from testbed.model.errors import StartError
 from testbed.scenario.decimals import Ints
 from testbed.scenario.requests import RequestColumns
 
 RECORDS_AT_ONCE = 1 << 14
+Records = NDArray[Any]
 _RECORD = np.dtype([("at_ns", np.int64), ("input_bits", np.int64), ("cycles", np.int64)])
 
 
@@ -52,17 +55,22 @@ class Spool:
 
     def by_instant(self) -> Iterator[RequestColumns]:
         """All requests by instant, those of one instant in the order in which they were added, some at a time."""
-        if not self.count:
-            return
-        records = np.memmap(self._file, _RECORD, mode="r", shape=(self.count,))
-        order = None if self._is_sorted else self._order(records["at_ns"])
-        for begin in range(0, self.count, RECORDS_AT_ONCE):
-            part = (
-                records[begin : begin + RECORDS_AT_ONCE]
-                if order is None
-                else records[order[begin : begin + RECORDS_AT_ONCE]]
-            )
+        parts = self._as_added() if self._is_sorted else self._sorted()
+        for part in parts:
             yield RequestColumns(*(np.ascontiguousarray(part[name]) for name in RequestColumns._fields))
+
+    def _as_added(self) -> Iterator[Records]:
+        """The file from its beginning; it is not mapped, as pages of a map stay in memory."""
+        for begin in range(0, self.count, RECORDS_AT_ONCE):
+            count = min(RECORDS_AT_ONCE, self.count - begin)
+            part = os.pread(self._file.fileno(), count * _RECORD.itemsize, begin * _RECORD.itemsize)
+            yield np.frombuffer(part, _RECORD)
+
+    def _sorted(self) -> Iterator[Records]:
+        records = np.memmap(self._file, _RECORD, mode="r", shape=(self.count,))
+        order = self._order(records["at_ns"])
+        for begin in range(0, self.count, RECORDS_AT_ONCE):
+            yield records[order[begin : begin + RECORDS_AT_ONCE]]
 
     def _order(self, at_ns: Ints) -> Ints:
         return np.argsort(np.ascontiguousarray(at_ns), kind="stable")
