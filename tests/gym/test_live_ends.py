@@ -12,6 +12,7 @@ import pytest
 
 from testbed.model.errors import LostError
 from tests.command import PATIENCE_S
+from tests.command import environment as environment_of_tests
 from tests.gym.live import alive, environment, folders, step_for_ever
 
 pytestmark = [pytest.mark.live, pytest.mark.chaos]
@@ -69,6 +70,7 @@ def test_a_program_may_end_in_any_way(end):
     process = subprocess.Popen(
         [sys.executable, "-c", BEGIN + wait + alarm + code],
         cwd=ROOT,
+        env=environment_of_tests(),
         text=True,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
