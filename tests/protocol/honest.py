@@ -1,6 +1,7 @@
 """What roles really say to each other: the messages of a simulated run, as the testbed would put them on the wire."""
 
 from controller.notices import notices_of
+from testbed.node.bundles import sent
 from testbed.policy.loading import load
 from testbed.protocol.actions import Send
 from testbed.protocol.codec import PROTOCOL_VERSION, Envelope
@@ -45,19 +46,7 @@ class Overheard(Simulation):
 
 
 def wrapped(source, send: Send, incarnation=0) -> Envelope:
-    return Envelope(
-        version=PROTOCOL_VERSION,
-        source=source,
-        incarnation=incarnation,
-        sequence=0,
-        to=send.to,
-        at_ns=send.at_ns,
-        phase=int(send.phase),
-        ue=send.ue,
-        number=send.number,
-        payload_bits=send.payload_bits,
-        body=send.body,
-    )
+    return sent(source, incarnation, send.to, send)
 
 
 def about(notice, to) -> Envelope:
