@@ -11,30 +11,32 @@ from typing import Any
 
 from harness import report, table
 from testbed.experiments.virtual import sample_by_twin
-from testbed.model.mdp import CellView
 from testbed.model.system import Plan
+from testbed.policy.heuristics import Policy
 from testbed.policy.learned import Learned
-from testbed.policy.network import initial
+from testbed.policy.network import REGIONAL, initial, layout
+from testbed.policy.planned import regional
 from testbed.policy.q_network import initial as q_initial
+from testbed.policy.regional import RegionalNetwork
 from testbed.scenario.load import load_scenario
 from testbed.trace import inputs
 from testbed.twin.run import run
 
-NETWORKS = {
+NETWORKS: dict[str, Policy] = {
     "a3c-do": Learned(initial(1), double=True),
+    "a3c-region-do": RegionalNetwork(initial(1, layout(REGIONAL)), double=True),
     "dqn-do": Learned(q_initial(1), double=True, values=True),
 }
 
 
 class Asked:
-    """A network that the twin asks for every cell, as it does with a policy of a user's own."""
+    """A network that the twin asks in every slot, as it does with a policy of a user's own."""
 
-    def __init__(self, policy: Learned) -> None:
-        self._policy = policy
-
-    def decide(self, cell: CellView, rng: object) -> dict[str, int]:
-        """What the network decides."""
-        return self._policy.decide(cell, rng)
+    def __init__(self, policy: Policy) -> None:
+        self.decide = policy.decide
+        together = regional(policy)
+        if together is not None:
+            self.decide_region = together.decide_region
 
 
 def planned(slots: int) -> Plan:
@@ -54,7 +56,7 @@ def seconds(play: Callable[[], object], runs: int) -> float:
     return statistics.median(spent)
 
 
-def measured(policy: Learned, slots: int, runs: int) -> dict[str, Any]:
+def measured(policy: Policy, slots: int, runs: int) -> dict[str, Any]:
     """Tasks and slots a second: asked, compiled with a record, compiled for a sample alone, as `compare` needs it."""
     plan = planned(slots)
     if list(run(plan, policy).tasks) != list(run(plan, Asked(policy)).tasks):

@@ -14,7 +14,8 @@ from testbed.model.learning import LEARNER
 from testbed.model.mdp import CellView
 from testbed.model.system import EPOCH_ARRIVAL, System
 from testbed.model.task import DECIDE, FAULT, Task
-from testbed.policy.heuristics import DRAWS_NOTHING, Policy, checked, watching
+from testbed.policy.choosing import Heuristic
+from testbed.policy.heuristics import Policy, checked, watching
 from testbed.policy.planned import Planned, Regional, regional
 from testbed.protocol.actions import Action, Alarm, Lost, Record, Send, Wake
 from testbed.protocol.crowd_messages import Asks
@@ -199,7 +200,7 @@ class DecisionServer:
     def _choose(self, now_ns: int, view: CellView, decide: Decide) -> tuple[list[Action], dict[str, int], str]:
         """The policy's choices, or the fallback's with an event for the record and why."""
         rng = None
-        if not isinstance(self.policy, DRAWS_NOTHING):
+        if not isinstance(self.policy, Heuristic):  # these draw nothing from it, and it takes long to make
             rng = Random(random.hash_key(self.system.seed, random.POLICY, view.cell, view.slot, 1))
         try:
             return [], checked(decide(view, rng), view), ""

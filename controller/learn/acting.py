@@ -5,8 +5,6 @@ Features come from `testbed.twin.observe`; the same functions of the model give 
 
 from typing import Any, NamedTuple
 
-from controller.learn import region
-from controller.learn.region import RegionSlot, decide_region
 from testbed.twin import kernels
 from testbed.twin.compiled import OPTIONS, stamp
 from testbed.twin.compiled_network import remember
@@ -15,6 +13,7 @@ from testbed.twin.heads import ANY_CODE, REGIONAL_CODE, CompiledNetwork, Decisio
 from testbed.twin.kernels import add_cell, clear_cells, view
 from testbed.twin.lists import item
 from testbed.twin.observe import observe_cell
+from testbed.twin.region_head import RegionLedger, RegionSlot, decide_region
 from testbed.twin.slot import advance
 from testbed.twin.state import HOLDING_REWARD
 from testbed.twin.target_heads import TargetLedger, TargetSlot, decide_targets
@@ -42,7 +41,7 @@ def _build(key: int) -> Any:
         net: CompiledNetwork,
         trace: Trace,
         recurrent: Recurrent,
-        ledger: Any,
+        region: RegionLedger,
         known: TargetLedger,
         cells: Any,
         rewards: Any,
@@ -64,7 +63,7 @@ def _build(key: int) -> Any:
                 for c in range(fixed.edge_servers.shape[0]):
                     observe_cell(world, fixed, c, cells[t, w, c])
                 if rule.head == REGIONAL_CODE:
-                    slot = RegionSlot(t * count + w, cells[t, w], ledger)
+                    slot = RegionSlot(t * count + w, cells[t, w], region)
                     d = decide_region(world, fixed, rule, net, trace, slot, d)
                 elif rule.head >= ANY_CODE:
                     d = decide_targets(world, fixed, rule, net, trace, TargetSlot(t * count + w, cells[t, w], known), d)
@@ -91,4 +90,4 @@ def _build(key: int) -> Any:
     return act
 
 
-act = _build(stamp(globals(), vars(region), *(vars(module) for module in (*kernels.modules(), kernels))))
+act = _build(stamp(globals(), *(vars(module) for module in (*kernels.modules(), kernels))))

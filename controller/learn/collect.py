@@ -11,14 +11,13 @@ from controller.learn.a3c import Rollout
 from controller.learn.acting import Recurrent
 from controller.learn.dqn import Transitions
 from controller.learn.recurrent import Remembered
-from controller.learn.region import LEDGER_ROWS
 from testbed.model.errors import UsageError
 from testbed.model.system import System
 from testbed.policy import network, q_network
 from testbed.policy.arrays import fitting
 from testbed.policy.features import CELL_FEATURES
 from testbed.policy.network import Array, Layout
-from testbed.twin import compiled_network, heads, target_heads
+from testbed.twin import compiled_network, heads, region_head, target_heads
 from testbed.twin.build import Source
 from testbed.twin.heads import CompiledNetwork, DecisionRule
 from testbed.twin.state import CELL
@@ -105,11 +104,11 @@ class Collector:
         layers = shape.actor if actor.algorithm == "a3c" else q_network.DENSE
         self._layers = np.array(list(layers), np.int64)
         rows, cells = worlds * slots * len(system.ues), len(system.edge_servers)
-        self._trace, self._known = heads.trace(rows, shape, cells), target_heads.ledger(cells)
+        self._trace = heads.trace(rows, shape, cells)
+        self._region, self._known = region_head.ledger(cells), target_heads.ledger(cells)
         self._cells = np.zeros((slots + 1, worlds, cells, CELL_FEATURES), f32)
         self._rewards = np.zeros((slots, worlds, cells), f32)
         self.earned = np.zeros((worlds, cells), CELL)
-        self._ledger = np.zeros((LEDGER_ROWS, cells), np.int64)
         self._cell_of = np.array([ue.cell for ue in system.ues])
         self._scratch = compiled_network.scratch(layers[-1].outputs)
         self._recurrent = Recurrent(
@@ -154,7 +153,7 @@ class Collector:
             net=CompiledNetwork(params, self._layers, self._scratch),
             trace=trace,
             recurrent=going,
-            ledger=self._ledger,
+            region=self._region,
             known=self._known,
             cells=cells,
             rewards=each,

@@ -12,8 +12,8 @@ from testbed.planning import futures
 from testbed.planning.belief import Choices
 from testbed.planning.expectation import Expectation
 from testbed.planning.search import NO_MOVE, Moves, improve
-from testbed.policy.choosing import PricedAny, Shortest
-from testbed.policy.heuristics import Coin, FixedChoice, Policy, Priced
+from testbed.policy.choosing import Heuristic, PricedAny, Shortest
+from testbed.policy.heuristics import Coin, FixedChoice, Policy
 from testbed.policy.planned import USUAL_ANY_BASE, USUAL_BASE, Planned
 from testbed.twin import build, state
 from testbed.twin.networks import Deciding, Network, deciding, is_network
@@ -113,7 +113,7 @@ def _network_of(base: Policy, system: System) -> Deciding | None:
 def _record_of(base: Policy, system: System) -> NDArray[np.void]:
     """The base policy as futures are played by it; one that is not compiled plans with the usual base after a slot."""
     record = np.zeros(1, futures.BASE_POLICY)
-    if not isinstance(base, (FixedChoice, Coin, Priced, PricedAny, Shortest)):
+    if not isinstance(base, Heuristic):
         base = USUAL_ANY_BASE if system.chosen_target else USUAL_BASE
     if isinstance(base, FixedChoice):
         record["policy"] = state.OFFLOAD_CODE if base.choice else state.LC_CODE

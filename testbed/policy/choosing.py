@@ -14,7 +14,7 @@ from testbed.model.mdp import CellView, EsView, UeView
 from testbed.model.targets import target_of
 from testbed.model.task import LOCAL
 from testbed.policy import expected_costs
-from testbed.policy.heuristics import local_cost, offload_cost
+from testbed.policy.heuristics import Coin, FixedChoice, Priced, local_cost, offload_cost
 
 DRAW_ONE, DRAW_OTHER = 2, 3
 
@@ -104,4 +104,4 @@ def sample(cell: CellView, ue: UeView) -> tuple[int, int]:
     return one, other + (other >= one)
 
 
-ChoosingPolicy = PricedAny | Shortest
+Heuristic = FixedChoice | Coin | Priced | PricedAny | Shortest

@@ -90,9 +90,6 @@ class Priced(msgspec.Struct, frozen=True):
         return cost + expected_costs.price(self.beta, self.beta0, occupied, execution)
 
 
-DRAWS_NOTHING = (FixedChoice, Coin, Priced)  # from the ``rng`` it is given, which takes long to make
-
-
 def local_cost(cell: CellView, ue: UeView) -> float:
     """Summed overhead of a UE's undecided tasks when all run locally, from kΔ on."""
     free = cell.now_ns + ue.queue_ns

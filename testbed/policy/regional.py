@@ -17,8 +17,10 @@ class RegionalNetwork:
     See `testbed.policy.planned.Regional`. It keeps nothing from one slot to the next.
     """
 
+    paper, remembers = False, False
+
     def __init__(self, params: network.Array, *, double: bool) -> None:
-        self.params, self.double = params, double
+        self.params, self.double, self.shape = params, double, network.layout(network.REGIONAL)
 
     def decide(self, cell: CellView, rng: object) -> dict[str, int]:
         """What a cell does that comes too late for the others: it sees announcements, nothing of this slot."""
@@ -30,7 +32,7 @@ class RegionalNetwork:
 
     def choose(self, cells: Sequence[CellView]) -> dict[str, tuple[network.Array, float, int]]:
         """The network's inputs (52,), logit and choice of every UE with undecided tasks, in the order of decisions."""
-        known, shape = _SlotLedger(cells), network.layout(network.REGIONAL)
+        known = _SlotLedger(cells)
         features = [np.array(cell_features(cell), np.float32) for cell in cells]
         mean = np.mean(features, axis=0, dtype=np.float64).astype(np.float32)
         found: dict[str, tuple[network.Array, float, int]] = {}
@@ -42,7 +44,7 @@ class RegionalNetwork:
                 known.begin(ue)
                 inputs = known.see(ue, double=self.double)
                 x = np.concatenate([inputs[0], own, mean, inputs[1]])
-                logit = float(network.actor(self.params, shape, x)[0])
+                logit = float(network.actor(self.params, self.shape, x)[0])
                 choice = OFFLOAD if ue.reachable and logit > 0.0 else LOCAL
                 found[ue.name] = x, logit, choice
                 if choice == OFFLOAD:

@@ -1,4 +1,4 @@
-"""A trained network as a world's own policy, in compiled code: it decides as `testbed.policy.learned` and `joint` do.
+"""A trained network as a world's own policy, in compiled code: it decides as it does when it is asked.
 
 Features are the model's, sums have one order (`testbed.policy.network.dense`), exponentials are the C library's. So the
 decisions are the same, which tests compare.
@@ -17,25 +17,27 @@ from testbed.policy.features import CELL_FEATURES
 from testbed.policy.heuristics import Policy
 from testbed.policy.joint import AtOnce
 from testbed.policy.learned import Learned
+from testbed.policy.regional import RegionalNetwork
 from testbed.policy.targets_learned import TargetNetwork
-from testbed.twin import compiled_network, decide, heads, target_heads
+from testbed.twin import compiled_network, decide, heads, region_head, target_heads
 from testbed.twin.compiled import INNER
 from testbed.twin.compiled_network import remember
 from testbed.twin.costs import undecided_task
-from testbed.twin.heads import ANY_CODE, CompiledNetwork, DecisionRule, Trace, Turn, see_cell
+from testbed.twin.heads import REGIONAL_CODE, CompiledNetwork, DecisionRule, Trace, Turn, see_cell
 from testbed.twin.lists import item
 from testbed.twin.observe import observe_cell
+from testbed.twin.region_head import RegionLedger, RegionSlot, decide_region
 from testbed.twin.state import NETWORK_CODE, NONE, Fixed, World
 from testbed.twin.target_heads import TargetLedger, TargetSlot, decide_targets
 
 by_heuristics, by_head = decide.decide, heads.decide
-Network = Learned | AtOnce | TargetNetwork
+Network = Learned | AtOnce | RegionalNetwork | TargetNetwork
 
 
 class Deciding(NamedTuple):
     """A network that decides: its ``rule``, the ``net``, a recurrent ``core``'s layers (none without one), ``memory``
     (W, C, H) of every world, and room to work in: ``cells`` (C, 8), ``seen`` (8,), ``trace`` for one cell, or for all
-    where targets are chosen."""
+    where they decide together or choose targets, with what they know meanwhile: of the ``region``, of targets."""
 
     rule: DecisionRule
     net: CompiledNetwork
@@ -44,6 +46,7 @@ class Deciding(NamedTuple):
     cells: Any
     seen: Any
     trace: Trace
+    region: RegionLedger
     known: TargetLedger
 
 
@@ -51,14 +54,14 @@ def is_network(policy: Policy | None, system: System) -> bool:
     """Whether ``policy`` is a network that decides every cell of ``system`` here; one that explores does not."""
     if type(policy) is Learned:
         return not policy.explore
-    if isinstance(policy, TargetNetwork):
-        return system.chosen_target
+    if isinstance(policy, RegionalNetwork | TargetNetwork):
+        return system.chosen_target == isinstance(policy, TargetNetwork)
     return type(policy) is AtOnce and {len(ues) for ues in system.ues_by_cell() if ues} == {policy.shape.ues}
 
 
 def deciding(policy: Network, system: System, worlds: int) -> Deciding:
     """The network of ``policy``, ready for so many ``worlds`` of ``system``."""
-    values, chooses = isinstance(policy, Learned) and policy.values, isinstance(policy, TargetNetwork)
+    values = isinstance(policy, Learned) and policy.values
     shape, cells, f32 = policy.shape, len(system.edge_servers), np.float32
     layers = q_network.DENSE if values else shape.actor
     rule = DecisionRule(
@@ -70,7 +73,8 @@ def deciding(policy: Network, system: System, worlds: int) -> Deciding:
         explore=0.0,
         epsilon=0.0,
     )
-    rows = len(system.ues) if chooses else max(1, *(len(ues) for ues in system.ues_by_cell()))
+    together = isinstance(policy, RegionalNetwork | TargetNetwork)
+    rows = len(system.ues) if together else max(1, *(len(ues) for ues in system.ues_by_cell()))
     return Deciding(
         rule=rule,
         net=CompiledNetwork(
@@ -83,13 +87,14 @@ def deciding(policy: Network, system: System, worlds: int) -> Deciding:
         cells=np.zeros((cells, CELL_FEATURES), f32),
         seen=np.zeros(CELL_FEATURES, f32),
         trace=heads.trace(rows, shape, cells),
+        region=region_head.ledger(cells),
         known=target_heads.ledger(cells),
     )
 
 
 def modules() -> list[ModuleType]:
     """The modules of compiled functions that networks decide by, for the cache's key."""
-    return [compiled_network, heads, target_heads, sys.modules[__name__]]
+    return [compiled_network, heads, region_head, target_heads, sys.modules[__name__]]
 
 
 @njit(**INNER)
@@ -102,15 +107,25 @@ def _asks(world: World, first: int, last: int) -> bool:
 
 
 @njit(**INNER)
+def decide_together(world: World, fixed: Fixed, by: Deciding) -> None:
+    """All cells decide, by a network that sees more than one of them or chooses among their ESs."""
+    for c in range(fixed.edge_servers.shape[0]):
+        observe_cell(world, fixed, c, by.cells[c])
+    if by.rule.head == REGIONAL_CODE:
+        decide_region(world, fixed, by.rule, by.net, by.trace, RegionSlot(0, by.cells, by.region), 0)
+    else:
+        decide_targets(world, fixed, by.rule, by.net, by.trace, TargetSlot(0, by.cells, by.known), 0)
+
+
+@njit(**INNER)
 def decide_by(world: World, fixed: Fixed, given: Any, w: int, by: Deciding) -> None:
     """As `testbed.twin.decide.decide`, for world number ``w``; where the policy is NETWORK_CODE, ``by`` a network."""
     if world.status[0].policy != NETWORK_CODE:
         by_heuristics(world, fixed, given)
         return
-    if by.rule.head >= ANY_CODE:
-        for c in range(fixed.edge_servers.shape[0]):
-            observe_cell(world, fixed, c, by.cells[c])
-        decide_targets(world, fixed, by.rule, by.net, by.trace, TargetSlot(0, by.cells, by.known), 0)
+    if by.rule.head >= REGIONAL_CODE:
+        if world.status[0].asking > 0:
+            decide_together(world, fixed, by)
         return
     for c in range(fixed.edge_servers.shape[0]):
         es = item(fixed.edge_servers, c)

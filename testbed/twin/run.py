@@ -13,9 +13,8 @@ from testbed.model.fallback import fallback_choices
 from testbed.model.mdp import CellView
 from testbed.model.system import CONTROLLER, Plan, System
 from testbed.model.task import TaskTable
-from testbed.policy.choosing import PricedAny, Shortest
-from testbed.policy.heuristics import Coin, Policy, Priced, checked, watching
-from testbed.policy.heuristics import FixedChoice as Constant
+from testbed.policy.choosing import Heuristic
+from testbed.policy.heuristics import Policy, checked, watching
 from testbed.policy.planned import Regional, regional
 from testbed.protocol.disturbances import disturbance_events
 from testbed.protocol.rows import EventRow, TaskRow, policy_error
@@ -61,7 +60,7 @@ def stretches(
 
 def is_compiled(policy: Policy | None, system: System) -> bool:
     """Whether the twin decides ``system`` by ``policy`` in compiled code."""
-    return isinstance(policy, (Constant, Coin, Priced, PricedAny, Shortest)) or is_network(policy, system)
+    return isinstance(policy, Heuristic) or is_network(policy, system)
 
 
 def _until_last(parts: Iterable[TaskTable]) -> Iterator[tuple[TaskTable, bool]]:

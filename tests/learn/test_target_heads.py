@@ -20,7 +20,6 @@ from testbed.model.errors import UsageError
 from testbed.model.targets import action_of
 from testbed.model.task import LOCAL
 from testbed.policy import checkpoint, loading, network
-from testbed.policy.planned import regional
 from testbed.policy.targets_learned import RegionalTargetNetwork, TargetNetwork
 from testbed.protocol.rows import POLICY_ERROR
 from testbed.scenario.load import load_scenario
@@ -31,6 +30,7 @@ from testbed.twin.run import is_compiled, run
 from testbed.twin.views import cell_view
 from tests.learn.test_heads import flat_of
 from tests.properties import examples
+from tests.twin.test_networks import Asked
 from tests.twin.test_parity import same
 from tests.twin.worlds import choosing
 
@@ -43,15 +43,6 @@ ALONE = "cells=[{ues: 4}]"
 CHANGES = [(), ("radio.access=shared", "radio.loss=0.1"), (UNEQUAL,), (MANY,), (ALONE,)]
 PLACES = ["region", "shared", "unequal", "many", "alone"]
 SENT, LATER = 13, 14
-
-
-class Asked:
-    """A network that the twin does not know to be one, so that it asks it in every slot."""
-
-    def __init__(self, policy):
-        self.decide = policy.decide
-        if regional(policy) is not None:
-            self.decide_region = policy.decide_region
 
 
 def allowed(*changes):

@@ -17,6 +17,7 @@ from testbed.policy.heuristics import Coin, FixedChoice, Priced
 from testbed.policy.learned import Learned
 from testbed.policy.network import initial, layout
 from testbed.policy.planned import USUAL_ANY_BASE, Planned
+from testbed.policy.regional import RegionalNetwork
 from testbed.policy.targets_learned import RegionalTargetNetwork
 from testbed.protocol.rows import POLICY_ERROR
 from testbed.scenario.load import load_scenario
@@ -68,13 +69,21 @@ def test_it_decides_the_same_on_simulation_and_twin(changes, base):
     assert_same_on_both_clocks(planned("slots=15", *changes), Planned(base, SHORT))
 
 
-def test_a_network_is_planned_from_in_its_own_futures():
-    made, network = planned("slots=60"), Learned(initial(1), double=True)
+REGIONAL_NETWORK = RegionalNetwork(initial(1, layout("regional")), double=True)
+
+
+@pytest.mark.parametrize("network", [Learned(initial(1), double=True), REGIONAL_NETWORK], ids=["a3c", "a3c-region"])
+def test_a_network_is_planned_from_in_its_own_futures(network):
+    made = planned("slots=60")
     ahead = Planner(made, Planned(network, 10 * SHORT))._search
     assert ahead._base["policy"] == NETWORK_CODE and ahead._network is not None
     ran = assert_same_on_both_clocks(made, Planned(network, 10 * SHORT))
     alone = by_twin(made, network)
     assert mean([row.overhead for row in ran.tasks]) < 0.98 * mean([row.overhead for row in alone.tasks])
+
+
+def test_a_network_that_remembers_is_planned_from_without_its_futures():
+    made = planned("slots=15")
     remembering = Learned(initial(1, layout(gru_units=4)), double=True, shape=layout(gru_units=4))
     assert Planner(made, Planned(remembering, SHORT))._search._network is None
 

@@ -9,9 +9,11 @@ from hypothesis import strategies as st
 
 from testbed.model.errors import UsageError
 from testbed.policy import network, q_network
-from testbed.policy.heuristics import Priced
+from testbed.policy.heuristics import Priced, watching
 from testbed.policy.joint import AtOnce
 from testbed.policy.learned import Learned
+from testbed.policy.planned import regional
+from testbed.policy.regional import RegionalNetwork
 from testbed.scenario.load import load_scenario
 from testbed.trace import inputs
 from testbed.twin import build, compiled_network, run
@@ -23,10 +25,14 @@ NS = 1e8  # features are in seconds; in systems whose instants are some nanoseco
 
 
 class Asked:
-    """A network that the twin does not know to be one, so that it asks it for every cell."""
+    """A network that the twin does not know to be one, so that it asks it in every slot."""
 
     def __init__(self, policy):
-        self.decide, self.see, self.remembers = policy.decide, policy.see, policy.remembers
+        self.decide = policy.decide
+        if regional(policy) is not None:
+            self.decide_region = policy.decide_region
+        if watching(policy) is not None:
+            self.see, self.remembers = policy.see, policy.remembers
 
 
 def drawn(shape, seed, scale=1.0):
@@ -48,6 +54,8 @@ def dqn(seed, *, dueling, double=True):
 def a3c(seed, *, head="sequential", memory=0, ues=1, paper=False, double=True, scale=1.0):
     shape = network.layout(head, ues, memory)
     params = drawn(shape, seed, scale)
+    if head == network.REGIONAL:
+        return RegionalNetwork(params, double=double)
     if head in (network.JOINT, network.CONTINUOUS):
         return AtOnce(params, shape, double=double, paper=paper)
     return Learned(params, double=double, paper=paper, shape=shape)
@@ -79,6 +87,7 @@ CHANGES = {
     "shared": ("slots=60", "radio.access=shared", "radio.loss=0.1", "radio.jitter={exponential: 2 ms}"),
     "fading": ("slots=60", "radio.fading={coherence: 300 ms}", "workload.arrivals=poisson", "density=1.5"),
     "limited": ("slots=60", "cells=[{ues: 7, es: {queue_limit: 1, cores: 2}}, {ues: 2}]"),
+    "many cells": ("slots=60", "cells=[{ues: 3}, {ues: 1}, {ues: 4}, {ues: 2}, {ues: 2}, {ues: 1}, {ues: 2}]"),
     "one cell": ("slots=60", "cells=[{ues: 4}]"),
     "hardly a task": ("slots=400", "density=0.02", "cells=[{ues: 3}, {ues: 2}]"),
 }
@@ -89,6 +98,8 @@ KINDS: dict[str, dict[str, Any]] = {
     "recurrent": {"memory": 8},
     "recurrent-paper": {"memory": 5, "paper": True},
     "single": {"double": False},
+    "regional": {"head": "regional"},
+    "regional-single": {"head": "regional", "double": False},
 }
 
 
