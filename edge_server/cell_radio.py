@@ -2,28 +2,31 @@
 
 from collections.abc import Sequence
 
-from edge_server.events import Arrived, LastBit
+from edge_server.events import Arrived, LastBit, TakenBack
 from edge_server.job import HERE, Job
 from edge_server.radio import DedicatedRadio, SharedRadio
 from edge_server.varying_radio import VaryingRadio
 from testbed.model import transmission
+from testbed.model.delay import NEVER
 from testbed.model.system import SHARED, System, Ue
-from testbed.model.task import ARRIVAL, Task
+from testbed.model.task import ARRIVAL, FAULT, Task
 from testbed.protocol.actions import Action, Send, Wake
 from testbed.protocol.messages import Aired, Post
 
 
 class CellRadio:
-    """Tasks of a cell on their way to its ES, whose trips may change meanwhile with the plan."""
+    """Tasks of a cell on their way to its ES, whose trips may change meanwhile with the plan; ``air_cycles`` in sum."""
 
     def __init__(self, system: System, es: int) -> None:
         self._is_shared = system.radio.access == SHARED
         self._dedicated = DedicatedRadio(system)
         self._shared = VaryingRadio(system) if transmission.varies(system, es) else SharedRadio(system)
         self._version = 0
+        self.air_cycles = 0
 
     def post(self, now_ns: int, ue: Ue, post: Post) -> list[Action]:
         """A UE hands over a task."""
+        self.air_cycles += post.task.cycles
         if not self._is_shared:
             return [_under_way(self._dedicated.post(ue, post))]
         actions: list[Action] = []
@@ -57,13 +60,14 @@ class CellRadio:
             actions.append(_aired(now_ns, ue, following, first=True))
         return [*actions, _under_way(job)]
 
-    def takes_in(self, event: Arrived) -> bool:
-        """Whether a task arrives now; its trip may have changed since this was said."""
+    def lets_go(self, event: Arrived | TakenBack) -> bool:
+        """Whether a task arrives now, or is with its UE again; its trip may have changed since this was said."""
         if event.changes != event.job.changes:
             return False
         event.job.changes = HERE
+        self.air_cycles -= event.job.task.cycles
         if not self._is_shared:
-            self._dedicated.arrived(event.job)
+            self._dedicated.left(event.job)
         return True
 
     def revise(self, system: System) -> list[Action]:
@@ -71,13 +75,14 @@ class CellRadio:
         self._shared.revise(system)
         return [_under_way(job) for job in self._dedicated.revise(system)]
 
-    def drop(self, ue: Ue, now_ns: int) -> tuple[list[Task], list[Action]]:
-        """A UE died; returns what it had not sent on a shared radio, and what there is to do there."""
+    def drop(self, ue: Ue, now_ns: int) -> tuple[int, list[Action]]:
+        """A UE died; returns how many tasks it had not sent on a shared radio, and what there is to do there."""
         if not self._is_shared:
             self._dedicated.drop(ue, now_ns)
-            return [], []
+            return 0, []
         dropped = self._shared.drop(ue, now_ns)
-        return [job.task for job in dropped], self._next_last_bit() if dropped else []
+        self.air_cycles -= sum(job.task.cycles for job in dropped)
+        return len(dropped), self._next_last_bit() if dropped else []
 
     def waits_ns(self, ues: Sequence[Ue], now_ns: int) -> tuple[int, ...]:
         """How long a task of each UE posted now would wait for its first bit."""
@@ -95,4 +100,7 @@ def _aired(now_ns: int, ue: Ue, task: Task, *, first: bool) -> Send:
 
 
 def _under_way(job: Job) -> Wake:
-    return Wake(job.trip.arrival_ns, ARRIVAL, Arrived(job, job.changes), job.ue.index, job.task.number)
+    ue, number = job.ue.index, job.task.number
+    if job.taken_back_ns != NEVER:
+        return Wake(job.taken_back_ns, FAULT, TakenBack(job, job.changes), ue, number)
+    return Wake(job.trip.arrival_ns, ARRIVAL, Arrived(job, job.changes), ue, number)

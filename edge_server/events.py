@@ -18,6 +18,13 @@ class Arrived(msgspec.Struct, frozen=True, gc=False):
     changes: int
 
 
+class TakenBack(msgspec.Struct, frozen=True, gc=False):
+    """Event: a UE takes a task back from the radio, unless that has had other ``changes`` by now."""
+
+    job: Job
+    changes: int
+
+
 class Ended(msgspec.Struct, frozen=True, gc=False):
     """Event: the execution on ``core`` ends, unless its end is not ``end_ns`` any more."""
 

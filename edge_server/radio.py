@@ -6,7 +6,7 @@ import msgspec
 
 from edge_server.job import HERE, Job
 from testbed.model import link, transmission
-from testbed.model.delay import chain, transfer_ns, whole_ns
+from testbed.model.delay import NEVER, chain, transfer_ns, whole_ns
 from testbed.model.system import System, Ue
 from testbed.model.task import Task
 from testbed.protocol.messages import Post, Trip
@@ -53,10 +53,14 @@ class DedicatedRadio:
         """Append a task to the UE's FIFO; its whole trip is known at once."""
         start_ns = chain(self._free_ns.get(ue.index, 0), post.ready_ns)
         trip = self._trip(post.task, post.ready_ns, start_ns)
-        job = Job(ue=ue, task=post.task, trip=trip, target=post.target)
-        self._free_ns[ue.index] = trip.tx_end_ns
+        job = Job(ue=ue, task=post.task, trip=trip, target=post.target, taken_back_ns=self._taken_back_ns(ue, trip))
+        self._free_ns[ue.index] = min(trip.tx_end_ns, job.taken_back_ns)
         self._under_way.setdefault(ue.index, []).append(job)
         return job
+
+    def _taken_back_ns(self, ue: Ue, trip: Trip) -> int:
+        back = transmission.taken_back(self._system, ue, trip.ready_ns, trip.tx_end_ns)
+        return NEVER if back is None else back[1]
 
     def _trip(self, task: Task, ready_ns: int, start_ns: int) -> Trip:
         system = self._system
@@ -69,17 +73,20 @@ class DedicatedRadio:
         changed: list[Job] = []
         for ue, queue in self._under_way.items():
             for place, job in enumerate(queue):
-                ready, start = job.trip.ready_ns, job.trip.tx_start_ns
-                start = chain(self._free_ns[ue], ready) if place else start
-                trip = job.trip if job.changes == HERE else self._trip(job.task, ready, start)
-                self._free_ns[ue] = trip.tx_end_ns
-                if trip != job.trip:
-                    job.trip, job.changes = trip, job.changes + 1
+                before = job.trip, job.taken_back_ns
+                if job.changes != HERE:
+                    ready, start = job.trip.ready_ns, job.trip.tx_start_ns
+                    job.trip = self._trip(job.task, ready, chain(self._free_ns[ue], ready) if place else start)
+                    job.taken_back_ns = self._taken_back_ns(system.ues[ue], job.trip)
+                self._free_ns[ue] = min(job.trip.tx_end_ns, job.taken_back_ns)
+                if before != (job.trip, job.taken_back_ns):
+                    job.changes += 1
                     changed.append(job)
         return changed
 
-    def arrived(self, job: Job) -> None:
-        """It is at the ES. What was sent after it is known to have followed it, until that is there too."""
+    def left(self, job: Job) -> None:
+        """It is at the ES, or with its UE again. What was sent after it is known to have followed it, until that has
+        left too."""
         queue = self._under_way.get(job.ue.index, [])
         while queue and queue[0].changes == HERE:
             queue.pop(0)

@@ -6,7 +6,7 @@ import msgspec
 
 from edge_server import transfers
 from edge_server.cell_radio import CellRadio
-from edge_server.events import Arrived, Dispatch, Ended, LastBit
+from edge_server.events import Arrived, Dispatch, Ended, LastBit, TakenBack
 from edge_server.job import Job
 from edge_server.peers import Peers
 from edge_server.queue import Queue
@@ -35,7 +35,6 @@ class Server:
         self._second_offload = second_offload
         self._radio = CellRadio(system, index)
         self._queue = Queue(self.es)
-        self._air_cycles = 0
         self._consulted_ns = 0
         self._peers = Peers(system)
         self._deaths_ns: dict[str, list[int]] = {}
@@ -59,6 +58,8 @@ class Server:
                 return self._post(now_ns, event)
             case Arrived():
                 return self._arrived(now_ns, event)
+            case TakenBack() if self._radio.lets_go(event):
+                return [transfers.moved(event.job, event.job.ue.name, now_ns)]
             case Ended():
                 return self._ended(now_ns, event)
             case Dispatch():
@@ -100,15 +101,11 @@ class Server:
         ue = self._ues[post.ue]
         if self._deaths_ns and any(post.ready_ns <= died for died in self._deaths_ns.get(ue.name, ())):
             return []
-        self._air_cycles += post.task.cycles
         return self._radio.post(now_ns, ue, post)
 
     def _arrived(self, now_ns: int, event: Arrived) -> list[Action]:
         job, trip = event.job, event.job.trip
-        if not self._radio.takes_in(event):
-            return []
-        self._air_cycles -= job.task.cycles
-        if self._deaths_ns and self._died_sending(job):
+        if not self._radio.lets_go(event) or (self._deaths_ns and self._died_sending(job)):
             return []
         arrived = transfers.uplink(job, self.es)
         if now_ns > trip.arrival_ns:
@@ -156,7 +153,7 @@ class Server:
         job = Job(ue=self._ues[forward.ue], task=forward.task, trip=forward.trip, own=False)
         if not self._moving.is_due(self.system, job, forward, self.es.index) or self._was_taken_back(now_ns, job):
             return []
-        told = transfers.moved(job, self.es, now_ns, arrived=True)
+        told = transfers.moved(job, self.name, now_ns, arrived=True)
         arrived = transfers.backhaul(self.system, job, forward.arrival_ns, self.es)
         return [arrived, told, *self._enter(now_ns, job)]
 
@@ -252,7 +249,7 @@ class Server:
         radio, queue = self._radio, self._queue
         queue.settle(now_ns)
         backlog = queue.backlog_ns(now_ns)
-        own, forwarded, air = queue.own_cycles, queue.forwarded_cycles, self._air_cycles
+        own, forwarded, air = queue.own_cycles, queue.forwarded_cycles, radio.air_cycles
         notice = Announce(
             es=self.name,
             slot=slot,
@@ -293,7 +290,7 @@ class Server:
 
     def is_idle(self, now_ns: int) -> bool:
         """See `testbed.protocol.actions.Idling`."""
-        if not self._boundaries.idle or self._queue.waiting or self._queue.is_running or self._air_cycles:
+        if not self._boundaries.idle or self._queue.waiting or self._queue.is_running or self._radio.air_cycles:
             return False
         return self._queue.busy_ns(now_ns) == self._busy_before_ns
 
@@ -312,6 +309,5 @@ class Server:
     def _silence(self, now_ns: int, ue: Ue, died_ns: int) -> list[Action]:
         self._deaths_ns.setdefault(ue.name, []).append(died_ns)
         dropped, actions = self._radio.drop(ue, now_ns)
-        self._air_cycles -= sum(task.cycles for task in dropped)
-        row = EventRow(now_ns, self.name, "radio_dropped", ue.name, len(dropped))
+        row = EventRow(now_ns, self.name, "radio_dropped", ue.name, dropped)
         return [Record(row), *actions] if dropped else []

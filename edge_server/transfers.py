@@ -61,7 +61,7 @@ def forward(system: System, onward: Onward, *, again: bool = False) -> list[Acti
         number=job.task.number,
         payload_bits=0 if again else job.task.input_bits,
     )
-    return [send] if again else [send, moved(job, target, onward.at_ns)]
+    return [send] if again else [send, moved(job, target.name, onward.at_ns)]
 
 
 def backhaul(system: System, job: Job, arrival_ns: int, es: Es) -> Record:
@@ -82,9 +82,9 @@ def backhaul(system: System, job: Job, arrival_ns: int, es: Es) -> Record:
     return Record(row)
 
 
-def moved(job: Job, target: Es, now_ns: int, *, arrived: bool = False) -> Send:
-    """The notice to the UE that its task is on its way to ``target``, or has ``arrived`` there."""
-    notice = Moved(job.ue.name, job.task.number, target.name, now_ns, arrived)
+def moved(job: Job, target: str, now_ns: int, *, arrived: bool = False) -> Send:
+    """The notice to the UE that its task is on its way to ``target``, or has ``arrived`` there; or is with the UE."""
+    notice = Moved(job.ue.name, job.task.number, target, now_ns, arrived)
     return Send(
         to=job.ue.name,
         body=notice,

@@ -30,7 +30,9 @@ class PostAgain(msgspec.Struct, frozen=True):
 
 
 class CutNoticed(msgspec.Struct, frozen=True):
-    """Event: a cut that may keep results from this UE has lasted long enough to be known."""
+    """Event: a cut of this UE's link has lasted long enough to be known, unless that is not at ``at_ns`` any more."""
+
+    at_ns: int
 
 
 class HedgeDue(msgspec.Struct, frozen=True):

@@ -1,13 +1,12 @@
 """A UE core that tries again, hedges and breaks circuits (sans-IO); docs/explanation/recovery.md has the rules."""
 
 from collections.abc import Sequence
-from itertools import chain
 
-from testbed.model.cuts import Span, is_known_cut, open_ns
+from testbed.model.cuts import noticed, open_ns
 from testbed.model.energy import compute_energy_j, transmit_energy_j
 from testbed.model.resilience import Retry
 from testbed.model.system import System
-from testbed.model.task import GENERATE, Task
+from testbed.model.task import FAULT, GENERATE, Task
 from testbed.protocol.actions import Action, Record, Wake
 from testbed.protocol.messages import Aired, Moved, Result
 from testbed.protocol.rows import BREAKER_CLOSED, BREAKER_OPENED, HEDGED, IN_VAIN, RETRIED, EventRow
@@ -51,7 +50,7 @@ class ResilientAgent(Agent):
             case PostAgain() | HedgeDue() if later != now_ns:
                 return [Wake(later, GENERATE, event, self.ue.index, event.number)]
             case CutNoticed():
-                return [self._notice(later)] if later != now_ns else self._recover_copies(now_ns)
+                return self._take_back(now_ns, event.at_ns)
             case PostAgain():
                 return self._again(now_ns, event.number)
             case HedgeDue():
@@ -130,10 +129,6 @@ class ResilientAgent(Agent):
         flight = self._flights.get(due.number)
         if flight is None or flight.start_ns >= 0 or not flight.es or flight.ready_ns != due.posted_ns:
             return []  # it has ended, is here already, or waits to be posted again
-        return self._copy(flight, now_ns)
-
-    def _copy(self, flight: Flight, now_ns: int) -> list[Action]:
-        """Its UE executes it besides."""
         flight.copied, flight.reentry_ns = True, now_ns
         row = EventRow(now_ns, self.name, HEDGED, f"task {flight.task.number}", 0.0)
         return [Record(row), *self._failed(flight, now_ns), *self._execute(flight), self._told(flight)]
@@ -166,8 +161,7 @@ class ResilientAgent(Agent):
     def _copy_won(self, end: LocalEnd) -> list[Action]:
         """The copy ended before a result came."""
         flight = self._flights[end.number]
-        airtime = flight.tx_end_ns - flight.tx_start_ns
-        flight.spent_j += transmit_energy_j(self.ue.tx_power_w, airtime)
+        flight.spent_j += transmit_energy_j(self.ue.tx_power_w, self._uplink.airtime_ns(flight))
         return [self._vain(end.end_ns, flight, flight.es), *self._end(end.number, end.end_ns)]
 
     def _vain(self, at_ns: int, flight: Flight, where: str) -> Record:
@@ -177,36 +171,39 @@ class ResilientAgent(Agent):
     # Cuts ------------------------------------------------------------------------------------------------------------
 
     def _notices(self, now_ns: int) -> list[Action]:
-        """The instants to come at which a cut is known that lasts by then."""
+        """The instants to come at which it knows of a cut of its link that lasts by then."""
         if not self._options.recovers_from_cuts:
             return []
-        spans = chain(self.ue.cuts_ns, *(self._backhaul_cuts(es) for es in range(len(self.system.edge_servers))))
-        known = {begin + self.system.detection_ns for begin, end in spans if begin + self.system.detection_ns < end}
-        return [self._notice(at_ns) for at_ns in sorted(known) if at_ns >= now_ns]
+        ue = self.ue
+        known = (at_ns for _, at_ns in noticed(ue.cuts_ns, self.system.detection_ns, ue.pauses_ns))
+        return [Wake(at_ns, FAULT, CutNoticed(at_ns), ue.index) for at_ns in known if at_ns >= now_ns]
 
-    def _notice(self, at_ns: int) -> Wake:
-        return Wake(at_ns, GENERATE, CutNoticed(), self.ue.index)
-
-    def _backhaul_cuts(self, es: int) -> tuple[Span, ...]:
-        return self.system.cuts_between(self.ue.cell, es) if es != self.ue.cell else ()
-
-    def _recover_copies(self, now_ns: int) -> list[Action]:
-        """Whatever would come back over a link that is known to be cut is executed here besides."""
+    def _take_back(self, now_ns: int, known_ns: int) -> list[Action]:
+        """What is on its radio while that is known to be cut leaves it, and comes into the local queue."""
         actions: list[Action] = []
-        for _, flight in sorted(self._flights.items()):
-            if flight.es and flight.start_ns < 0 and self._is_held_up(flight, now_ns):
-                actions += self._copy(flight, now_ns)
+        for cut_ns, flight in self._uplink.held_by_cut(known_ns):
+            if self._flights.get(flight.task.number) is not flight:
+                continue  # its copy has ended
+            if flight.copied:
+                flight.lose(cut_ns)
+                flight.copied = False
+                actions.append(self._told(flight))
+            else:
+                actions += self._recover(flight, now_ns, cut_ns)
         return actions
 
-    def _is_held_up(self, flight: Flight, now_ns: int) -> bool:
-        home = next(es.index for es in self.system.edge_servers if es.name == flight.es)
-        spans = self.ue.cuts_ns, self._backhaul_cuts(home)
-        return any(is_known_cut(now_ns, cuts, self.system.detection_ns) for cuts in spans)
+    def _handed_back(self, now_ns: int, moved: Moved) -> list[Action]:
+        """Its ES has taken a task off the radio: one that is here, unless its post was overtaken by a later one."""
+        flight = self._flights.get(moved.number)
+        cut_ns = moved.at_ns - self.system.detection_ns
+        return [] if flight is None or flight.start_ns >= 0 else self._recover(flight, now_ns, cut_ns)
 
     # News of an earlier post ----------------------------------------------------------------------------------------
 
     def _moved(self, now_ns: int, moved: Moved) -> list[Action]:
-        return [] if self._is_old(moved.number, moved.at_ns) else super()._moved(now_ns, moved)
+        if self._is_old(moved.number, moved.at_ns):
+            return []
+        return self._handed_back(now_ns, moved) if moved.es == self.name else super()._moved(now_ns, moved)
 
     def _aired(self, aired: Aired) -> list[Action]:
         return [] if self._is_old(aired.number, aired.at_ns) else super()._aired(aired)

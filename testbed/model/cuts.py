@@ -1,6 +1,6 @@
 """Links that are cut for a time: when what waits goes on, and who knows of it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 Span = tuple[int, int]
 
@@ -16,6 +16,14 @@ def open_ns(at_ns: int, cuts: Sequence[Span]) -> int:
 def is_known_cut(at_ns: int, cuts: Sequence[Span], detection_ns: int) -> bool:
     """Whether a cut that lasts at ``at_ns`` has been noticed; that it is over is noticed at once."""
     return bool(cuts) and any(begin + detection_ns <= at_ns < end for begin, end in cuts)
+
+
+def noticed(cuts: Sequence[Span], detection_ns: int, pauses: Sequence[Span]) -> Iterator[Span]:
+    """(begin, noticed) of each of ``cuts`` that lasts when it is noticed by who stands still in ``pauses``."""
+    for begin, end in cuts:
+        at = open_ns(begin + detection_ns, pauses)
+        if at < end:
+            yield begin, at
 
 
 def closed_ns(begin_ns: int, end_ns: int, spans: Sequence[Span]) -> int:

@@ -29,7 +29,7 @@ class Resilience(msgspec.Struct, frozen=True, kw_only=True):
 
     ``on_reject``: an ES had no place for a task. ``on_cut``: a task is to be offloaded, and the ES is known to be dead
     or cut off; with ``waits_out_cuts`` it waits on the radio for the end of a cut instead of being executed locally.
-    With ``recovers_from_cuts`` a task without a result is executed locally besides once its ES is known to be cut off.
+    With ``recovers_from_cuts`` a task that is on the radio when a cut is known is taken back and executed locally.
     ``hedge_after_ns``: a task whose result has not come so long after its post is executed locally besides (-1: never).
     """
 

@@ -4,7 +4,7 @@ import math
 
 from testbed.model import link, random
 from testbed.model.changing_link import NO_TRACE, RateTrace, WayBack
-from testbed.model.cuts import open_ns
+from testbed.model.cuts import Span, noticed, open_ns
 from testbed.model.delay import FOREVER_NS, transfer_ns
 from testbed.model.system import Radio, System, Ue
 from testbed.model.task import Task
@@ -69,6 +69,18 @@ def last_bit_ns(system: System, ue: Ue, start_ns: int, bits: float) -> int:
     if radio.coherence_ns > 0:
         return link.faded_end_ns(start_ns, bits, _ue_hash(system.seed, ue), ue.snr, *_fading(radio))
     return link.steady_end_ns(start_ns, bits, ue.rate_bps)
+
+
+def taken_back(system: System, ue: Ue, ready_ns: int, last_bit_ns: int) -> Span | None:
+    """Why and when ``ue`` takes back a task that was posted at ``ready_ns`` and would be sent by ``last_bit_ns``.
+
+    Returns the begin of the cut and the instant at which it is known, with the task still on the radio; None if the UE
+    does not take it back.
+    """
+    if not (ue.cuts_ns and system.resilience.recovers_from_cuts):
+        return None
+    spans = noticed(ue.cuts_ns, system.detection_ns, ue.pauses_ns)
+    return next(((begin, at) for begin, at in spans if ready_ns < at < last_bit_ns), None)
 
 
 def moved_bits(system: System, ue: Ue, start_ns: int, end_ns: int, seed: int) -> float:

@@ -85,7 +85,8 @@ class Trip(msgspec.Struct, frozen=True, gc=False, array_like=True, kw_only=True)
 class Moved(Message, frozen=True, gc=False):
     """The own ES tells the UE that its task goes on to ES ``es`` at ``at_ns``; ``es`` tells it when it ``arrived``.
 
-    Until then the task is with both: if one of them dies, the UE takes it back.
+    Until then the task is with both: if one of them dies, the UE takes it back. Where UEs take back what a cut holds on
+    their radios, ``es`` is the UE's own name for a task that has left the radio in that way.
     """
 
     ue: str

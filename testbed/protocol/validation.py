@@ -201,9 +201,10 @@ class Validator:
 
     def _moved(self, envelope: Envelope) -> None:
         moved: Moved = envelope.body  # type: ignore[assignment]
-        ue, es = self._to_its_ue(envelope, moved.ue, moved.number), self._bounds.es(moved.es)
-        sent_by(envelope, es.name if moved.arrived else self._bounds.own_es(ue))
-        self._served(ue, es)
+        ue = self._to_its_ue(envelope, moved.ue, moved.number)
+        sent_by(envelope, moved.es if moved.arrived else self._bounds.own_es(ue))
+        if moved.es != ue.name or not self._system.resilience.recovers_from_cuts:
+            self._served(ue, self._bounds.es(moved.es))
         need(holds=envelope.at_ns == moved.at_ns >= 0, why="its instant is not that of its content")
         self._bounds.by_now(moved.at_ns)
 

@@ -94,8 +94,6 @@ def _copies(scenario: Scenario) -> Iterator[Mistake]:
     ue, message = scenario.ue, "on a shared radio a UE does not know when it has sent a task whose copy has won"
     if scenario.radio.access == SHARED and ue.hedge is not None:
         yield Mistake(("ue", "hedge"), message, "take access: dedicated, or drop the hedge")
-    if scenario.radio.access == SHARED and ue.on_cut.then == "recover":
-        yield Mistake(("ue", "on_cut"), message, "take access: dedicated, or local or wait")
 
 
 def link_traces(scenario: Scenario) -> Iterator[tuple[tuple[str | int, ...], LinkTrace]]:

@@ -21,9 +21,9 @@ ROOT = Path(__file__).resolve().parents[2]
 CORES = ("ue_agent", "edge_server", "controller", "testbed/protocol")
 MOST = 9
 MESSAGES = {message.__name__ for message in get_args(messages.Body)}
-# An event that carries a job, what would have to be said anew of one if the plan changed, what a learner is told, and
+# Events that carry a job, what would have to be said anew of one if the plan changed, what a learner is told, and
 # what stands for messages to and from the UEs of a crowd.
-BESIDE_THE_WAY = {"Arrived", "Answer", "Onward", "Seen", "Outcome", "Asks", "Returns"}
+BESIDE_THE_WAY = {"Arrived", "TakenBack", "Answer", "Onward", "Seen", "Outcome", "Asks", "Returns"}
 NOTICES = {"Moved", "Announce"}
 
 

@@ -6,11 +6,13 @@ import msgspec
 import pytest
 
 from testbed.model.delay import NS_PER_S
+from testbed.model.resilience import Resilience
 from testbed.model.system import Emulation, Fault, Radio
 from testbed.model.task import Task
 from testbed.protocol.messages import Announce, Ask, Decision, Down, Forward, Kept, Moved, Outcome, Post, Result, Up
 from testbed.protocol.validation import Validator
 from tests.protocol.honest import overheard
+from tests.sim.test_cuts import cut_ue
 from tests.support import MS, plan, region, system
 
 WORLDS: dict[str, dict[str, Any]] = {
@@ -227,6 +229,17 @@ def test_nobody_is_told_what_is_not_for_it(kind):
     others = {"ue-1-1", "es-1", "controller"} - {envelope.to}
     wrong = [to for to in others if not (kind in (Announce, Down, Up) or (kind is Moved and to.startswith("ue")))]
     assert all(refusal(kind, to=to) for to in wrong)
+
+
+def test_a_task_comes_back_from_a_radio_only_where_ues_take_it_back():
+    taking = world(policy="offload", resilience=Resilience(recovers_from_cuts=True))
+    taking = msgspec.structs.replace(taking, system=cut_ue(taking.system, (1.1, 3), index=5))
+    now, back = next((now, one) for now, one in overheard(taking) if type(one.body) is Moved and one.body.es == one.to)
+    assert back.body == Moved("ue-2-1", back.body.number, "ue-2-1", 1_200 * MS)
+    assert Validator(taking).refusal(back, now) == ""
+    others = msgspec.structs.replace(taking, system=msgspec.structs.replace(taking.system, resilience=Resilience()))
+    assert Validator(others).refusal(back, now)
+    assert Validator(taking).refusal(msgspec.structs.replace(back, source="es-1"), now)
 
 
 @pytest.mark.parametrize("kind", [Post, Forward, Result, Announce])

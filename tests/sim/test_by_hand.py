@@ -75,6 +75,22 @@ def test_a_fault_that_is_lifted_is_one_that_was_shorter(kind):
     same(told([(0, calm[0]), (6_300_000_000, long), (12_700_000_000, short)]), simulate(short, policy))
 
 
+@pytest.mark.parametrize("lifted_s", [0.05, 0.1, 0.2, 3])
+def test_what_is_taken_back_from_a_radio_does_not_depend_on_when_a_cut_was_told(lifted_s):
+    """It is known after 0.1 s, unless it is lifted by then."""
+    rest = f"slots: 16\n{RADIO}\ntask: {{input: 1 MB}}\nue: {{on_cut: recover}}"
+    calm, (long, policy), (short, _) = (
+        planned(f"{{at: 6.3 s, for: {length} s, {KINDS['cut']}}}" if length else "", "offload-do", rest)
+        for length in (0, 80_000, lifted_s)
+    )
+    expected = simulate(short, policy)
+    same(told([(0, calm[0]), (6_300_000_000, long), (6_300_000_000 + int(lifted_s * S), short)]), expected)
+    held = [row for row in expected.tasks if row.recovered and row.tx_start_ns >= 0]
+    assert [(row.ue, row.tx_end_ns, row.reentry_ns) for row in held] == (
+        [("ue-3-2", 6_300_000_000, 6_400_000_000)] if lifted_s > 0.1 else []
+    )
+
+
 def test_several_faults_come_and_go_at_once():
     kinds = [
         KINDS[kind]

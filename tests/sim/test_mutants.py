@@ -8,8 +8,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from edge_server.radio import DedicatedRadio
 from edge_server.server import Server
-from testbed.model import ledger
+from testbed.model import ledger, transmission
+from testbed.model.delay import NEVER
 from testbed.protocol import endings
 from testbed.protocol.actions import Finish, Record
 from testbed.protocol.rows import LinkRow, SlotRow, TaskRow
@@ -18,6 +20,7 @@ from tests.swarm import campaign, play
 from tests.swarm.cases import drawn, read
 from ue_agent import report
 from ue_agent.agent import Agent
+from ue_agent.uplink_queue import UplinkQueue
 
 SEEDS = range(200)
 KEPT = Path(__file__).parents[1] / "swarm" / "kept"  # what few seeds meet
@@ -114,6 +117,19 @@ def a_dead_ues_transmission_arrives(patch):
     patch.setattr(Server, "_silence", lambda self, now_ns, ue, died_ns: [])
 
 
+def what_a_cut_holds_stays_on_the_air_at_its_es(patch):
+    patch.setattr(DedicatedRadio, "_taken_back_ns", lambda self, ue, trip: NEVER)
+
+
+def what_a_cut_holds_is_never_taken_back(patch):
+    patch.setattr(transmission, "taken_back", lambda *given: None)
+
+
+def what_is_taken_back_pays_until_the_cut_is_known(patch):
+    held = UplinkQueue.held_by_cut
+    patch.setattr(UplinkQueue, "held_by_cut", lambda self, at: [(at, flight) for _, flight in held(self, at)])
+
+
 def a_death_is_recorded_late(patch):
     keep = play.Notes.keep
 
@@ -136,6 +152,9 @@ MUTANTS = (
     a_task_that_was_lost_on_the_backhaul_is_taken_in,
     the_energy_of_the_dead_is_lost,
     airtime_lost_with_an_es_costs_nothing,
+    what_a_cut_holds_stays_on_the_air_at_its_es,
+    what_a_cut_holds_is_never_taken_back,
+    what_is_taken_back_pays_until_the_cut_is_known,
     a_death_is_recorded_late,
     a_dead_ues_transmission_arrives,
 )

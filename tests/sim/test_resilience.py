@@ -10,7 +10,7 @@ import testbed
 from testbed.analysis.attempts import attempts
 from testbed.model.errors import ScenarioError
 from testbed.model.resilience import Breaker, Resilience, Retry
-from testbed.model.system import BackhaulCut, Fault, Radio
+from testbed.model.system import Fault, Radio
 from testbed.policy.heuristics import FixedChoice
 from testbed.record import reader
 from testbed.scenario.load import load_scenario
@@ -107,44 +107,6 @@ def test_a_task_tries_a_dead_server_again_but_does_not_wait_on_its_radio():
     made = system((1,), (S,))
     assert late({"on_cut": Retry(3, S, 1.0)}, made, down) == (4 * S + TEN_US, False, 2 * S)
     assert late({"waits_out_cuts": True}, made, down) == (2 * S, True, 0)
-
-
-def test_a_task_whose_result_or_bits_a_cut_holds_up_is_executed_here_once_that_is_known():
-    """The cut lasts from 0.5 to 3 s and is known at 0.6 s; the result would have left at 1 s, and waits until 3 s."""
-    made = cut_ue(system((1,), (S,)), (0.5, 3))
-    held = task_of(0, 0, bits=80)
-    (waits,) = played(made_with(made, waits_out_cuts=True), [held]).tasks
-    found = played(made_with(made, recovers_from_cuts=True), [held])
-    (row,) = found.tasks
-    assert (waits.finished_ns, row.finished_ns, row.recovery_ns) == (3 * S, 1600 * MS, 600 * MS)
-    assert row.energy_j == pytest.approx(RADIO_J + LOCAL_J, rel=1e-12)
-    assert kinds(found) == [(600 * MS, "ue-1-1", "hedged"), (1600 * MS, "ue-1-1", "in_vain")]
-    assert late({"recovers_from_cuts": True}) == (2 * S, True, 0)
-    (sent,) = played(made_with(made, recovers_from_cuts=True), [task_of(0, 0, bits=8_000_000)]).tasks
-    assert (sent.tx_end_ns, sent.finished_ns) == (3500 * MS, 1600 * MS)
-
-
-def test_a_result_that_comes_back_before_the_copy_ends_ends_the_task():
-    made = made_with(cut_ue(system((1,), (S,)), (0.5, 1.5)), recovers_from_cuts=True)
-    (row,) = played(made, [task_of(0, 0, bits=80)]).tasks
-    assert (row.finished_ns, row.execution_ns, row.local_execution_ns) == (1500 * MS, S, 0)
-
-
-def test_a_cut_that_is_over_before_it_is_known_and_a_task_that_came_behind_it_have_no_copy():
-    made = made_with(cut_ue(system((1,), (S,)), (0.5, 0.59)), recovers_from_cuts=True)
-    assert kinds(played(made, [task_of(0, 0, bits=80)])) == []
-    after = made_with(cut_ue(system((1,), (S,)), (0.5, 0.7)), recovers_from_cuts=True)
-    assert kinds(played(after, [task_of(0, 0, S, bits=80)])) == []
-
-
-def test_a_task_that_another_server_has_behind_a_cut_backhaul_is_executed_here_too():
-    made = system((1, 0), (S // 10, S), threshold_ns=0)
-    cut = BackhaulCut(one=0, other=1, cuts_ns=((S, 7 * S),))
-    made = made_with(msgspec.structs.replace(made, backhaul_cuts=(cut,)), recovers_from_cuts=True)
-    tasks = [task_of(0, 0, bits=80), task_of(0, 1, bits=80, cycles=5 * S)]
-    rows = simulate(plan(made, tasks, double=True), OFFLOAD).tasks
-    assert [row.forwarded for row in rows] == [False, True]
-    assert (rows[1].local_execution_ns, rows[1].reentry_ns) == (5 * S, 1100 * MS)
 
 
 # Hedges --------------------------------------------------------------------------------------------------------------

@@ -20,9 +20,10 @@ from testbed.protocol.session_types import SessionTiming
 from testbed.scenario.load import parse_scenario
 from testbed.scenario.resolve import Resolved
 from testbed.sim.network_conditions import Cut, NetworkConditions
+from testbed.sim.run_log import Simulated
 from testbed.sim.simulation import simulate
 from testbed.trace import inputs
-from tests.swarm.faults import fault, server_names, ue_names
+from tests.swarm.faults import cut_while_sending, fault, server_names, ue_names
 
 MARK = "# swarm: "
 HEAD = "# `python -m tests.swarm FILE` plays this scenario again, as the next line says.\n"
@@ -129,6 +130,7 @@ def drawn(seed: int) -> Case:
     faults = [fault(rng, case.scenario, instants) for _ in range(rng.choice((0, 1, 1, 2, 2, 3, 4, 6)))]
     if rng.random() < 0.35:
         case.network = _network(rng, case.scenario)
+    faults += _taking_back(Random(f"{seed}, taking back"), case)
     while faults:
         try:
             case.scenario["faults"] = faults
@@ -141,13 +143,31 @@ def drawn(seed: int) -> Case:
     return case
 
 
+def _taking_back(rng: Random, case: Case) -> list[dict[str, Any]]:
+    """In four of ten cases UEs take back what a cut holds on their radios, and a link is cut that is in use."""
+    if rng.random() >= 0.4:
+        return []
+    case.scenario["ue"] = {"on_cut": "recover"}
+    sent = [row for row in _calm(case).links if row.link == row.ue and row.end_ns < _end_ns(case)]
+    return [cut_while_sending(rng, rng.choice(sent)) for _ in range(rng.choice((1, 1, 2)))] if sent else []
+
+
+def _end_ns(case: Case) -> int:
+    return made(case).plan.system.end_ns
+
+
+def _calm(case: Case) -> Simulated:
+    """The run of a case without faults, on a good network."""
+    given = made(msgspec.structs.replace(case, network=None))
+    return simulate(given.plan, given.policy)
+
+
 def _instants(case: Case) -> list[int]:
     """The instants at which something begins, ends or arrives in a calm run: where a fault meets most."""
-    given = made(case)
-    ran = simulate(given.plan, given.policy)
+    ran = _calm(case)
     found = {at for row in ran.links for at in (row.ready_ns, row.start_ns, row.end_ns, row.arrival_ns)}
     found |= {at for row in ran.tasks for at in (row.asked_ns, row.start_ns, row.end_ns, row.finished_ns)}
-    return sorted(at for at in found if 0 <= at < given.plan.system.end_ns)
+    return sorted(at for at in found if 0 <= at < _end_ns(case))
 
 
 def _refused(error: ScenarioError, case: Case, last: int) -> int:

@@ -59,7 +59,7 @@ def found_in(played: Played) -> list[str]:
         *signs_of_the_dead(plan, ran),
         *wrong_summary(played),
         *wrong_remains(played),
-        *(wrong_replay(played) if exact else ()),
+        *((*kept_on_cut_radios(plan, ran), *wrong_replay(played)) if exact else ()),
     ]
 
 
@@ -184,6 +184,21 @@ def signs_of_the_dead(plan, made):
         came = (fault.at_ns, fault.restart_ns if 0 <= fault.restart_ns <= made.end_ns else -1)
         if fault.at_ns <= made.end_ns and fault.restart_ns != made.end_ns and came not in happened.get(fault.name, ()):
             yield f"{fault} is not in the record"
+
+
+def kept_on_cut_radios(plan, made):
+    """Where UEs take back what a cut holds: nothing is sent through a cut that is known, and airtime ends with it."""
+    system = plan.system
+    died = {fault.name for fault in plan.faults} & {es.name for es in system.edge_servers}
+    for ue in system.ues if system.resilience.recovers_from_cuts else ():
+        known = {begin: begin + system.detection_ns for begin, end in ue.cuts_ns if begin + system.detection_ns < end}
+        for row in made.links:
+            if row.link == ue.name and any(row.ready_ns < at < row.end_ns for at in known.values()):
+                yield f"{(row.ue, row.number)} was sent from {row.start_ns} to {row.end_ns}, through a known cut"
+        for row in made.tasks:
+            lost = row.ue == ue.name and row.recovered and row.tx_start_ns >= 0 and row.state != FAILED
+            if lost and not died and known.get(row.tx_end_ns) != row.reentry_ns:
+                yield f"{(row.ue, row.number)} was taken back at {row.reentry_ns}, and on the air until {row.tx_end_ns}"
 
 
 def recorded_run(resolved, plan, rows, meta):

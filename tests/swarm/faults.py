@@ -4,6 +4,8 @@ from collections.abc import Callable, Sequence
 from random import Random
 from typing import Any
 
+from testbed.protocol.rows import LinkRow
+
 Scenario = dict[str, Any]
 Drawer = Callable[[Random, Scenario], dict[str, Any]]
 
@@ -82,6 +84,14 @@ def fault(rng: Random, scenario: Scenario, instants: Sequence[int] = ()) -> dict
         at = f"{max(0, rng.choice(instants) + beside)} ns"
     made = {"at": at, **KINDS[kind](rng, scenario)}
     return made | ({"every": "3.1 s"} if rng.random() < 0.15 else {})
+
+
+def cut_while_sending(rng: Random, row: LinkRow) -> dict[str, Any]:
+    """A cut that meets a transmission: anywhere in it or in the wait for it, or at one of their edges."""
+    at = rng.choice(
+        (row.ready_ns, row.start_ns, row.end_ns, *(rng.randint(row.ready_ns, row.end_ns) for _ in range(5)))
+    )
+    return {"at": f"{at} ns", "for": _some(rng), "cut": f"{row.ue}:{row.to}"}
 
 
 def kind_of(one: dict[str, Any]) -> str:

@@ -10,26 +10,19 @@ from typing import Any
 
 import msgspec
 
-from edge_server.events import Arrived, Dispatch, Ended
+from edge_server.events import Arrived, Dispatch, Ended, TakenBack
+from edge_server.job import Job
 from edge_server.server import Server
-from testbed.model.system import Es, Plan
+from testbed.model.system import Plan
 from testbed.protocol.actions import Action, Execute, Finish, Lost, Record, Send, Wake
 from testbed.protocol.messages import Forward, Post, Result
 from testbed.protocol.rows import LinkRow, SlotRow, TaskRow, UeSlotRow
+from tests.swarm.books import Books, Key, Waiting
 from tests.swarm.conservation import wrong_execution, wrong_slot, wrong_transmission
 from ue_agent.agent import Agent
 from ue_agent.events import Arises
 
-Key = tuple[str, int]
 MOST_PROBLEMS = 20
-
-
-class Waiting(msgspec.Struct, frozen=True):
-    """A task that waits at an ES: its place in a first-come-first-served order, its cycles."""
-
-    order: tuple[int, int, int]
-    cycles: int
-    own: bool
 
 
 class Heard(msgspec.Struct):
@@ -38,33 +31,6 @@ class Heard(msgspec.Struct):
     name: str
     event: object
     handed: tuple[Key, Waiting] | None = None
-
-
-class Books:
-    """The watcher's books of one life of an ES: by task, what is on its air, waits and runs (with its end)."""
-
-    def __init__(self, es: Es, from_ns: int) -> None:
-        self.es, self.from_ns = es, from_ns
-        self.air: dict[Key, int] = {}
-        self.sent: set[Key] = set()
-        self.waiting: dict[Key, Waiting] = {}
-        self.running: dict[Key, int] = {}
-        self.deaths: defaultdict[str, list[int]] = defaultdict(list)
-
-    def knows_dead(self, ue: str, begin_ns: int, end_ns: int) -> bool:
-        """Whether it has heard of a death of ``ue`` in that time."""
-        return any(begin_ns <= died <= end_ns for died in self.deaths[ue])
-
-    def holds(self, key: Key) -> bool:
-        """Whether the task waits or runs here."""
-        return key in self.waiting or key in self.running
-
-    def first(self, now_ns: int) -> set[Key]:
-        """The tasks that the discipline may start now: one, or several that came at once for all that is known."""
-        ahead = [one for one in self.waiting.values() if one.own] if self.es.discipline == 0 else []
-        candidates = ahead or list(self.waiting.values())
-        least = min((one.order for one in candidates), default=None)
-        return {key for key, one in self.waiting.items() if one in candidates and one.order == least}
 
 
 class Watch:
@@ -141,12 +107,12 @@ class Watch:
                 if not books.knows_dead(event.ue, event.ready_ns, self._now):
                     books.air[key] = event.task.cycles
             case Arrived():
-                key = event.job.ue.name, event.job.task.number
-                if books.air.pop(key, None) is None:
-                    self.complain(f"{key} arrived at {name} and was not on its air")
+                key = self._off_air(name, event.job)
                 if not books.knows_dead(key[0], event.job.trip.ready_ns, event.job.trip.tx_end_ns):
                     order = self._now, event.job.ue.index, event.job.task.number
                     self._events[-1].handed = key, Waiting(order, event.job.task.cycles, own=True)
+            case TakenBack():
+                self._off_air(name, event.job)
             case Forward():
                 key, ue, sent_ns = (event.ue, event.task.number), self._ues[event.ue], event.trip.arrival_ns
                 order, sender = (self._now, ue.index, key[1]), self.plan.system.edge_servers[ue.cell].name
@@ -158,6 +124,12 @@ class Watch:
                     self.complain(f"nothing that {name} executes ends now")
                 for key in done[:1]:
                     del books.running[key]
+
+    def _off_air(self, name: str, job: Job) -> Key:
+        key = job.ue.name, job.task.number
+        if self._books[name].air.pop(key, None) is None:
+            self.complain(f"{key} arrived at {name}, or was taken back from it, and was not on its air")
+        return key
 
     def after(self, name: str, core: Any) -> None:
         """A process has heard its event and acted, and those with it whom it told something at once."""
@@ -191,8 +163,9 @@ class Watch:
         theirs = queue.waiting, queue.own_cycles, queue.forwarded_cycles
         if ours != theirs:
             self.complain(f"{name} has (tasks, own, forwarded cycles) {theirs} waiting, and should have {ours}")
-        if core._air_cycles != sum(books.air.values()):
-            self.complain(f"{name} has {core._air_cycles} cycles on its air, and should have {sum(books.air.values())}")
+        on_air = core._radio.air_cycles
+        if on_air != sum(books.air.values()):
+            self.complain(f"{name} has {on_air} cycles on its air, and should have {sum(books.air.values())}")
         if len(books.running) > books.es.cores:
             self.complain(f"{name} executes {len(books.running)} tasks on {books.es.cores} cores")
         if isinstance(self._events[-1].event, Dispatch) and waiting and len(books.running) < books.es.cores:
