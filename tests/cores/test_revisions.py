@@ -18,7 +18,7 @@ def wakes(actions):
 
 def test_an_es_that_is_back_between_two_boundaries_begins_with_the_next():
     for from_ns, at_ns in ((0, 0), (1, NS_PER_S), (2500 * MS, 3 * NS_PER_S), (3 * NS_PER_S, 3 * NS_PER_S)):
-        (wake,) = Server(system(), 0, second_offload=False, incarnation=1, from_ns=from_ns).begin()
+        (wake,) = wakes(Server(system(), 0, second_offload=False, incarnation=1, from_ns=from_ns).begin())
         assert (wake.at_ns, wake.event) == (at_ns, Boundary(at_ns // NS_PER_S))
 
 
