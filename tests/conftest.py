@@ -5,6 +5,8 @@ import shutil
 import signal
 import sys
 import tempfile
+from collections.abc import Iterator
+from unittest import mock
 
 import pytest
 
@@ -29,6 +31,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for mark, what in ON_REQUEST.items():
             if item.get_closest_marker(mark) is not None and mark not in config.getoption("-m"):
                 item.add_marker(pytest.mark.skip(reason=f"tests of {what} run by `make test-{mark}`"))
+
+
+@pytest.fixture(autouse=True)
+def own_environment() -> Iterator[None]:
+    """What a test lets the command do to the environment of this process ends with the test.
+
+    The command tells Python not to import from the working directory: programs that later tests start would not find
+    the package `tests`.
+    """
+    with mock.patch.dict(os.environ):
+        yield
 
 
 def pytest_sessionfinish() -> None:

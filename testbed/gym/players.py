@@ -25,7 +25,7 @@ from testbed.model.learning import LEARNER
 from testbed.model.system import CONTROLLER, Plan
 from testbed.model.task import Phase
 from testbed.node.launcher_session import WORDS
-from testbed.node.socket import envelope
+from testbed.node.socket import sent
 from testbed.protocol.actions import Send
 from testbed.protocol.codec import Envelope
 from testbed.protocol.messages import Announce, Ask, Decision, Outcome, Rows
@@ -126,7 +126,7 @@ class Players(ProcessGroup):
                 decision = Decision(ue=ue.name, slot=ask.slot, choice=int(choices[ue.index]), asked_ns=ask.at_ns)
                 answer = Send(to=ue.name, body=decision, at_ns=self.now_ns(), phase=Phase.DECIDE)
                 for send in (answer, *self._notices([answer])):
-                    enveloped = envelope(CONTROLLER, self.episode, send.to, send.body, send.at_ns, send.phase)
+                    enveloped = sent(CONTROLLER, self.episode, send.to, send)
                     self.mailbox.send(enveloped)
 
 

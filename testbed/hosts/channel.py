@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Protocol
 
 from testbed.model.errors import StartError
+from testbed.node.socket import LOGGED
 
 READ_BYTES = 1 << 16
+CALLS_AT_ONCE = 64  # connections
 LOG = logging.getLogger(__name__)
 _PEER = struct.Struct("=3i")
 
@@ -70,7 +72,7 @@ class ChannelSource(Protocol):
 
 class AgentSocket:
     """Agents that report at the Unix socket ``path``. Who is who the kernel tells: ``users`` are the user ids of the
-    agents, by host. Whoever else comes is turned away and counted."""
+    agents, by host. Whoever else comes is turned away and counted; a flood of them never keeps the launcher."""
 
     def __init__(self, path: Path, users: Mapping[str, int]) -> None:
         self._hosts = {user: host for host, user in users.items()}
@@ -91,20 +93,23 @@ class AgentSocket:
     def new(self) -> list[tuple[str, Channel]]:
         """See `ChannelSource`."""
         channels: list[tuple[str, Channel]] = []
-        while True:
+        for _ in range(CALLS_AT_ONCE):
             try:
                 end, _ = self._socket.accept()
             except BlockingIOError:
-                return channels
+                break
             _, user, _ = _PEER.unpack(end.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER.size))
             if user in self._hosts:
                 channels.append((self._hosts[user], Channel(end)))
             else:
-                self.refused += 1
-                LOG.warning(
-                    "%s: user %d is no member's, and was turned away (%d so far)", self._path, user, self.refused
-                )
-                end.close()
+                self._refuse(end, user)
+        return channels
+
+    def _refuse(self, end: socket.socket, user: int) -> None:
+        end.close()
+        self.refused += 1
+        if self.refused <= LOGGED or self.refused % 1000 == 0:
+            LOG.warning("%s: user %d is no member's, and was turned away (%d so far)", self._path, user, self.refused)
 
     def release(self, channel: Channel) -> None:
         """See `ChannelSource`; it may outlast this process, as containers do."""

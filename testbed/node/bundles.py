@@ -8,7 +8,7 @@ import msgspec
 from testbed.model.system import Plan
 from testbed.model.task import ARRIVAL, DECIDE, Phase
 from testbed.protocol.actions import Send
-from testbed.protocol.codec import PROTOCOL_VERSION, Envelope
+from testbed.protocol.codec import Envelope
 from testbed.protocol.crowd_messages import Posts
 from testbed.protocol.messages import Body, Post, Result, Returns
 from testbed.protocol.placement import crowd_by_ue
@@ -69,23 +69,6 @@ class Bundles:
         for (source, crowd), results in held.items():
             earliest = min(map(attrgetter("at_ns"), results))
             yield source, Send(to=crowd, body=Returns(tuple(results)), at_ns=earliest, phase=ARRIVAL)
-
-
-def sent(source: str, incarnation: int, to: str, send: Send) -> Envelope:
-    """The envelope in which ``send`` of ``source`` goes to ``to``."""
-    return Envelope(
-        version=PROTOCOL_VERSION,
-        source=source,
-        incarnation=incarnation,
-        sequence=0,
-        to=to,
-        at_ns=send.at_ns,
-        phase=int(send.phase),
-        ue=send.ue,
-        number=send.number,
-        payload_bits=send.payload_bits,
-        body=send.body,
-    )
 
 
 def _single(

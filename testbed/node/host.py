@@ -11,16 +11,16 @@ from testbed.model.learning import LEARNER
 from testbed.model.revision import Revision, revised
 from testbed.model.system import DEDICATED, LAUNCHER, Plan
 from testbed.node.assignment import Pieces
-from testbed.node.bundles import Bundles, sent
+from testbed.node.bundles import Bundles
 from testbed.node.clock import Clock, Spinner, Timer
 from testbed.node.event_queue import EventQueue
 from testbed.node.lateness import LatenessMeter, statistics
 from testbed.node.lookahead import Lookahead
 from testbed.node.role import AT_ONCE, TIMED, Role
-from testbed.node.socket import RECEIVE_TURN_NS, Mailbox
+from testbed.node.socket import RECEIVE_TURN_NS, Mailbox, sent
 from testbed.node.work import Work
 from testbed.protocol.actions import Action, Alarm, Boundary, Core, Execute, Finish, Record, Send, Wake
-from testbed.protocol.codec import Envelope
+from testbed.protocol.codec import UNDECODABLE, Envelope
 from testbed.protocol.crowd_messages import Asks, Decisions
 from testbed.protocol.messages import Announce, Ask, Decision, Down, Post, Revise, Stop
 from testbed.protocol.placement import crowds_of
@@ -144,9 +144,12 @@ class Host:
 
     def _take_revision(self, piece: Revise) -> None:
         """The plan changes shortly: cores and whoever looks ahead go on with the new one."""
-        revision = self._revision.take(piece)
+        try:
+            revision = self._revision.take(piece)
+        except UNDECODABLE as error:
+            return self.mailbox.drop(f"Revise of {LAUNCHER}: {error}")
         if revision is None:
-            return
+            return None
         plan = self.plan = revised(self.plan, revision)
         self.system = plan.system
         self._validator.follow(plan)

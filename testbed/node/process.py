@@ -170,7 +170,10 @@ class Process:
 
     def _take_revision(self, piece: Revise) -> None:
         """The plan changes while this process waits to begin in its midst."""
-        revision = self._revision.take(piece)
+        try:
+            revision = self._revision.take(piece)
+        except UNDECODABLE as error:
+            return self.mailbox.drop(f"Revise of {LAUNCHER}: {error}")
         if revision is not None:
             plan = revised(self.orders.plan, revision)
             self.orders = msgspec.structs.replace(self.orders, plan=plan)

@@ -11,12 +11,14 @@ from itertools import chain
 import msgspec
 import zmq
 
+from testbed.model.task import FAULT
 from testbed.node.credentials import Credentials
 from testbed.node.doorkeeper import Doorkeeper
 from testbed.node.gate import Gate
 from testbed.node.held_envelopes import HeldEnvelopes
 from testbed.node.payload_streams import REFERENCE, PayloadStreams
 from testbed.protocol import codec
+from testbed.protocol.actions import Send
 from testbed.protocol.codec import PROTOCOL_VERSION, Envelope, FrameError
 from testbed.protocol.messages import Body
 from testbed.protocol.place import Place
@@ -283,18 +285,23 @@ class Mailbox:
         self._context.term()
 
 
-def envelope(source: str, incarnation: int, to: str, body: Body, at_ns: int = 0, phase: int = 0) -> Envelope:
+def envelope(source: str, incarnation: int, to: str, body: Body, at_ns: int = 0) -> Envelope:
     """An envelope outside the order of events: handshake, notices, telemetry."""
+    return sent(source, incarnation, to, Send(to=to, body=body, at_ns=at_ns, phase=FAULT))
+
+
+def sent(source: str, incarnation: int, to: str, send: Send) -> Envelope:
+    """The envelope in which ``send`` of ``source`` goes to ``to``."""
     return Envelope(
         version=PROTOCOL_VERSION,
         source=source,
         incarnation=incarnation,
         sequence=0,
         to=to,
-        at_ns=at_ns,
-        phase=phase,
-        ue=0,
-        number=0,
-        payload_bits=0,
-        body=body,
+        at_ns=send.at_ns,
+        phase=int(send.phase),
+        ue=send.ue,
+        number=send.number,
+        payload_bits=send.payload_bits,
+        body=send.body,
     )

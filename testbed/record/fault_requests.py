@@ -19,6 +19,7 @@ from testbed.scenario.fault_grammar import PHRASES, FaultPhrase
 
 FILE = "faults.jsonl"
 MOST_SECONDS = 1e9
+LOOK_BYTES = 4096  # bytes
 LIFT, ALSO_LIFT, FOR = "lift", "restore", "for"
 UNDONE_BY = {KILL: RESTART, PAUSE: RESUME}
 DONE_TO_PROCESSES = (KILL, RESTART, PAUSE, RESUME)
@@ -92,20 +93,39 @@ class FaultRequests:
     def __init__(self, run: Path) -> None:
         self._file = run / FILE
         self._read = 0
+        self._in_endless_line = False
 
     def new(self) -> list[FaultRequest | str]:
-        """What was asked for since the last call; a line that makes no sense as its text."""
+        """What was asked for since the last call; a line that makes no sense as the beginning of its text.
+
+        No more than `LOOK_BYTES` bytes are read at a time, whatever the file holds: the rest has its turn in later
+        calls. A file that has become shorter was written anew, and is read from its beginning.
+        """
+        data = self._piece()
+        whole = data[: data.rfind(b"\n") + 1]
+        if not whole and len(data) == LOOK_BYTES:
+            self._read += len(data)
+            was, self._in_endless_line = self._in_endless_line, True
+            return [] if was else [_parsed(data)]
+        self._read += len(whole)
+        lines = whole.splitlines()
+        if lines and self._in_endless_line:
+            self._in_endless_line = False
+            del lines[0]
+        return [_parsed(line) for line in lines]
+
+    def _piece(self) -> bytes:
         try:
-            if self._file.stat().st_size == self._read:
-                return []
+            size = self._file.stat().st_size
+            if size < self._read:
+                self._read, self._in_endless_line = 0, False
+            if size == self._read:
+                return b""
             with open(self._file, "rb") as file:
                 file.seek(self._read)
-                data = file.read()
+                return file.read(LOOK_BYTES)
         except OSError:
-            return []
-        whole = data[: data.rfind(b"\n") + 1]
-        self._read += len(whole)
-        return [_parsed(line) for line in whole.splitlines()]
+            return b""
 
 
 def _parsed(line: bytes) -> FaultRequest | str:

@@ -2,10 +2,13 @@
 
 import os
 import signal
+import sqlite3
+from contextlib import closing
 
 import pytest
 
-from tests.chaos.support import begin, end, events, pids, stop, wait_for
+from testbed.node.launcher_session import TIMING
+from tests.chaos.support import SPEED, begin, end, events, pids, stop, wait_for
 from tests.command import document
 
 pytestmark = [pytest.mark.live, pytest.mark.chaos]
@@ -40,6 +43,7 @@ def test_a_stopped_process_is_silent_until_it_goes_on(tmp_path, victim):
     assert silent == heard == victim and 2 < before < after
 
 
+FAST = 600
 THINKER = """
 import time
 
@@ -55,12 +59,18 @@ def decide(cell, rng):
 def test_a_controller_that_thinks_for_seconds_is_not_silent(tmp_path):
     """It answers nobody for far longer than the timeout, but it computes."""
     (tmp_path / "thinker.py").write_text(THINKER)
-    nobody_silent(tmp_path, "--slots", "30", "--policy", "thinker:decide")
+    nobody_silent(tmp_path, "--slots", "60", "--policy", "thinker:decide")
+    with closing(sqlite3.connect(tmp_path / "r" / "run.db")) as db:
+        unanswered = "SELECT max(generated_ns) - min(generated_ns) FROM tasks WHERE fallback = 'timeout'"
+        ((spell_ns,),) = db.execute(unanswered).fetchall()
+    assert spell_ns > TIMING.timeout_ns * SPEED
 
 
 def test_full_load_is_no_silence(tmp_path):
     """A slot is over in less than a millisecond: nobody keeps up, nobody is silent."""
-    nobody_silent(tmp_path, "--slots", "10000", "--set", "emulation.drain_limit=1000000 s", "--speed", "600")
+    nobody_silent(tmp_path, "--slots", "10000", "--set", "emulation.drain_limit=1000000 s", "--speed", str(FAST))
+    late_ms = [value for *_, value in events(tmp_path / "r", "lateness")]
+    assert max(late_ms) > 250 / FAST  # a slot of the scenario
 
 
 def nobody_silent(cwd, *args):

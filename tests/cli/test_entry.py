@@ -9,11 +9,17 @@ from testbed import __main__ as entry
 from testbed.cli import main as command_line
 from tests.command import ROOT
 
+AT_FIRST = os.environ.get("PYTHONSAFEPATH")
+
 
 def test_the_command_line_is_done_and_its_code_returned(monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["testbed", "--version"])
     assert entry.main() == 0
     assert capsys.readouterr().out.startswith("testbed ")
+
+
+def test_what_the_command_told_its_helpers_has_ended_with_that_test():
+    assert os.environ.get("PYTHONSAFEPATH") == AT_FIRST
 
 
 def test_an_interrupt_before_all_else_is_told_in_a_word(monkeypatch, capsys):

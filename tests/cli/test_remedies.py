@@ -33,7 +33,7 @@ def commands(text):
 
 def options(text):
     """The options with their values, each as words."""
-    return [shlex.split(result.replace("=", "=", 1)) for result in OPTION.findall(text)]
+    return [shlex.split(result) for result in OPTION.findall(text)]
 
 
 def run(tmp_path, words, code=0):

@@ -118,8 +118,10 @@ def test_a_reader_that_has_gone_makes_nobody_wait():
     os.close(pipe.reader)
     writer = LineWriter(pipe.stream, lossy=False, limit=1)
     for number in range(100):
-        writer.put({"number": number})
+        writer.put({"number": number})  # waits for room: all but one were taken out again
+    assert writer.dropped == 0
     writer.close()
+    assert not writer._thread.is_alive() and isinstance(writer._error, BrokenPipeError)
     pipe.end()
 
 

@@ -3,7 +3,8 @@
 import msgspec
 
 from testbed.model.system import Emulation
-from testbed.node.bundles import Bundles, sent
+from testbed.node.bundles import Bundles
+from testbed.node.socket import sent
 from testbed.policy.loading import load
 from testbed.protocol.placement import crowds_of
 from testbed.sim.simulation import Simulation

@@ -5,7 +5,8 @@ import pytest
 
 from controller.crowds import answers, asks_of
 from testbed.model.task import ARRIVAL
-from testbed.node.bundles import Bundles, sent
+from testbed.node.bundles import Bundles
+from testbed.node.socket import sent
 from testbed.policy.loading import load
 from testbed.protocol.actions import Send
 from testbed.protocol.crowd_messages import Asks, Decisions, Posts

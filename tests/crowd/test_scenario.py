@@ -3,7 +3,9 @@
 import pytest
 
 from testbed.experiments.api import load_scenario
+from testbed.model.delay import NS_PER_S
 from testbed.model.errors import ScenarioError
+from testbed.model.system import Fault
 from testbed.protocol.placement import CROWD_ROLE, crowds_of, hosts_of, listeners
 from testbed.scenario.dump import dump
 from testbed.scenario.resolve import resolve
@@ -51,7 +53,9 @@ def test_what_a_crowd_cannot_do_is_refused_with_its_line_and_a_remedy(tmp_path, 
 
 
 def test_a_single_ue_beside_a_crowd_may_die(tmp_path):
-    load_scenario(written(tmp_path, "cells: [{ues: 4, crowd: 2}]\n" + LIGHT + "faults: [{kill: ue-1-2, at: 2 s}]\n"))
+    text = "cells: [{ues: 4, crowd: 2}]\n" + LIGHT + "faults: [{kill: ue-1-2, at: 2 s}]\n"
+    (fault,) = plan_of(tmp_path, text).faults
+    assert fault == Fault("ue-1-2", 2 * NS_PER_S)
 
 
 def test_the_last_ues_of_a_cell_are_its_crowd_and_the_others_single_or_packed(tmp_path):

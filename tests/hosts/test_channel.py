@@ -8,9 +8,10 @@ import sys
 
 import pytest
 
-from testbed.hosts.channel import AgentSocket, Channel
+from testbed.hosts.channel import CALLS_AT_ONCE, AgentSocket, Channel
 from testbed.hosts.started import StartedAgents
 from testbed.model.errors import StartError
+from testbed.node.socket import LOGGED
 from tests.command import ROOT
 
 
@@ -33,6 +34,26 @@ def test_only_the_users_of_the_run_may_report(tmp_path):
         other.close()
         own.close()
     assert not (tmp_path / "door").exists()
+
+
+def test_a_flood_of_strangers_keeps_nobody_and_fills_no_log(tmp_path, monkeypatch, caplog):
+    """For each that is turned away another one is there already."""
+    door = AgentSocket(tmp_path / "door", {"es-1": os.getuid() + 1})
+    callers = []
+
+    def accept(_):
+        near, far = socket.socketpair()
+        callers.append(far)
+        return near, ""
+
+    monkeypatch.setattr(socket.socket, "accept", accept)
+    try:
+        assert door.new() == [] and door.refused == CALLS_AT_ONCE == len(callers)
+    finally:
+        door.close()
+        for one in callers:
+            one.close()
+    assert len(caplog.records) == LOGGED < CALLS_AT_ONCE
 
 
 @pytest.mark.live

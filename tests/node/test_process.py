@@ -14,7 +14,7 @@ from testbed.node.credentials import PLACES
 from testbed.node.process import Process, enter
 from testbed.protocol import messages
 from testbed.protocol.actions import Send
-from testbed.protocol.messages import Heartbeat, Hello, Moved, Ready, Rows, Start, Stop
+from testbed.protocol.messages import Heartbeat, Hello, Moved, Ready, Revise, Rows, Start, Stop
 from testbed.protocol.place import Place
 from testbed.protocol.rows import STALE, EventRow, TaskRow
 from tests.node.fake_wall import Net, world
@@ -115,6 +115,18 @@ def test_a_process_that_is_stopped_before_its_start_leaves(world, net):
     world.wall.advance(world.wall.now_ns)
     assert not bodies(net, Rows)
     assert len(bodies(net, Hello)) > 1  # asked again, as nobody answered
+
+
+def test_a_revision_that_is_none_is_dropped_before_the_start_and_after_it(world, net):
+    """As a member that goes wrong might send it in the launcher's name."""
+    begin = world.wall.now_ns
+    order(world, net, begin)
+    told(world, net, begin + MS, Revise(0, 1, b"\xc1"))
+    told(world, net, begin + 2 * MS, Start(epoch_monotonic_ns=begin + 10 * MS, speed=1.0))
+    told(world, net, begin + NS_PER_S, Revise(0, 1, b"\x93\xff"))
+    told(world, net, begin + 2 * NS_PER_S, Stop(0, "enough"))
+    Process(NAME, "ue_agent", 0).run(make, role_of)
+    assert net.mails[NAME].dropped == 2 and net.mails[NAME].last_error.startswith("Revise of launcher: ")
 
 
 def test_a_process_is_not_started_where_there_are_no_orders(tmp_path, monkeypatch, caplog):

@@ -1,7 +1,7 @@
 """What roles really say to each other: the messages of a simulated run, as the testbed would put them on the wire."""
 
 from controller.notices import notices_of
-from testbed.node.bundles import sent
+from testbed.node.socket import sent
 from testbed.policy.loading import load
 from testbed.protocol.actions import Send
 from testbed.protocol.codec import PROTOCOL_VERSION, Envelope

@@ -1,0 +1,47 @@
+"""A plan that changes under the cores, and where their lives begin: against instants computed by hand."""
+
+import msgspec
+
+from edge_server.server import Server
+from testbed.model.delay import NS_PER_S
+from testbed.protocol.actions import Boundary, Execute, Record, Wake
+from testbed.protocol.messages import Forward, Trip
+from tests.support import MS, system, task_of
+from ue_agent.agent import Agent
+
+NO_TRIP = Trip(ready_ns=0, tx_start_ns=0, tx_end_ns=0, arrival_ns=0)
+
+
+def wakes(actions):
+    return [action for action in actions if isinstance(action, Wake)]
+
+
+def test_an_es_that_is_back_between_two_boundaries_begins_with_the_next():
+    for from_ns, at_ns in ((0, 0), (1, NS_PER_S), (2500 * MS, 3 * NS_PER_S), (3 * NS_PER_S, 3 * NS_PER_S)):
+        (wake,) = wakes(Server(system(), 0, second_offload=False, incarnation=1, from_ns=from_ns).begin())
+        assert (wake.at_ns, wake.event) == (at_ns, Boundary(at_ns // NS_PER_S))
+
+
+def test_what_is_executed_ends_later_once_its_server_is_slower():
+    """4 Gcycles at 1 GHz end at 4 s; from 2 s on at half of that, 2 Gcycles take until 6 s."""
+    made = system((1,), (NS_PER_S,))
+    server = Server(made, 0, second_offload=False)
+    (turn,) = wakes(server.handle(0, Forward("ue-1-1", task_of(0, 0, cycles=4 * NS_PER_S), NO_TRIP, 0)))
+    begun = server.handle(0, turn.event)
+    assert [action.end_ns for action in begun if isinstance(action, Execute)] == [4 * NS_PER_S]
+    slow = msgspec.structs.replace(
+        made.edge_servers[0], speed_edges_ns=(0, 2 * NS_PER_S), speeds_hz=(NS_PER_S, NS_PER_S // 2)
+    )
+    anew = server.revise(NS_PER_S, msgspec.structs.replace(made, edge_servers=(slow,)), ())
+    assert [action.end_ns for action in anew if isinstance(action, Execute)] == [6 * NS_PER_S]
+    early, due = wakes((*begun, *anew))
+    for wake, at_ns, running in ((early, 4 * NS_PER_S, True), (due, 6 * NS_PER_S, False)):
+        server.handle(wake.at_ns, wake.event)
+        assert (wake.at_ns, server._queue.is_running) == (at_ns, running)
+
+
+def test_a_ue_records_what_it_sees_in_the_slots_of_generation_alone():
+    """The task that came in the last of them is still undecided at the end, which would be another row."""
+    agent = Agent(system(slots=2), 0, (task_of(0, 0, at=NS_PER_S),))
+    recorded = [any(isinstance(one, Record) for one in agent.handle(n * NS_PER_S, Boundary(n))) for n in range(4)]
+    assert recorded == [True, True, False, False]
