@@ -26,7 +26,7 @@ OPTIONS_HELP = (
     "epsilon_first, epsilon_last, epsilon_slots, double, dueling, clip_norm, reward_scale, worlds, slots"
 )
 ON = ("twin", "testbed")
-SECONDS, _VERDICTS = 60.0, 20
+SECONDS, VERDICTS = 60.0, 20
 WORKERS_HELP = (
     "processes that learn "
     "(twin: 1, which is repeatable; testbed with a3c: one for each cell that the host has a core for)"
@@ -150,7 +150,7 @@ def _train_on_twin(args: argparse.Namespace, scenario: Scenario, folder: Path) -
 
     budget = Budget(seconds=seconds, workers=args.workers or 1, synchronous=args.synchronous)
     if args.updates:
-        every = max(1, args.updates // _VERDICTS)
+        every = max(1, args.updates // VERDICTS)
         budget = Budget(
             seconds=seconds,
             updates=args.updates,
