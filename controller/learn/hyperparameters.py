@@ -9,6 +9,7 @@ from msgspec import Meta
 Share = Annotated[float, Meta(ge=0.0, le=1.0)]
 Positive = Annotated[float, Meta(gt=0.0)]
 NotNegative = Annotated[float, Meta(ge=0.0)]
+Kept = Annotated[float, Meta(ge=0.0, le=0.99999)]
 Count = Annotated[int, Meta(ge=1, le=10**9)]
 
 OPTION_NAMES = {

@@ -8,7 +8,7 @@ import numpy as np
 from controller.learn import a3c, dqn
 from controller.learn.collect import Actor, Collector, Sampling
 from controller.learn.dqn import Replay
-from controller.learn.hyperparameters import OPTION_NAMES, Count, Positive
+from controller.learn.hyperparameters import OPTION_NAMES, Count, Kept, Positive
 from controller.learn.optimiser import rmsprop
 from testbed.model.errors import InvalidError, UsageError
 from testbed.model.system import System
@@ -30,6 +30,7 @@ RECORDED = (
     "num_envs",
     "rollout_length",
     "learning_rate",
+    "average",
     "seed",
 )
 
@@ -39,7 +40,7 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, rename=OPTION_NAMES
 
     ``reward``: see `testbed.model.mdp`; with ``team`` below 1 each cell values its own and that share of others'.
     Every worker plays ``num_envs`` worlds, ``rollout_length`` slots at a time. ``gru_units`` are a recurrent core's, 0
-    for none.
+    for none. What is judged and kept is the mean of the parameters over about the last 1/(1 − ``average``) updates.
     """
 
     system: System
@@ -54,6 +55,7 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, rename=OPTION_NAMES
     num_envs: Count = 8
     rollout_length: Count = 20
     learning_rate: Positive = 2e-3
+    average: Kept = 0.0
     updates: int = 12_000
     seed: int = 1
     actor_critic: a3c.A3cConfig = a3c.A3cConfig()

@@ -10,7 +10,7 @@ from controller.learn.learner import TrainConfig
 from testbed.model.errors import UsageError, did_you_mean
 
 OWN_OPTIONS = {
-    "a3c": ("num_envs", "rollout_length", "learning_rate", "gru_units"),
+    "a3c": ("num_envs", "rollout_length", "learning_rate", "average", "gru_units"),
     "dqn": ("num_envs", "rollout_length"),
 }
 FIELDS_OF = {"a3c": "actor_critic", "dqn": "values"}

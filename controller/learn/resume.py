@@ -26,7 +26,8 @@ def resumed(
     except UsageError as error:
         raise UsageError(error.message, ANEW if error.remedy == checkpoint.MADE_BY else error.remedy) from None
     try:
-        for name in ("parameters", "current", "square"):
+        averaged = ("averaged",) if about.get("average") else ()
+        for name in ("parameters", "current", "square", *averaged):
             fitting(arrays, name, start)
         fitting(arrays, "progress", np.zeros(COUNTERS, np.int64))
         for name in ("square", "progress"):

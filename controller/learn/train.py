@@ -108,7 +108,8 @@ class Trainer:
     """One training run; ``path`` is its checkpoint, with ``resume`` continued from.
 
     ``about`` tells where it comes from; a checkpoint made otherwise, or damaged, is refused with `UsageError`.
-    ``header`` is what the resumed one says. A new training keeps the checkpoint before it, see `checkpoint.old`.
+    It begins from the parameters ``start`` (P,), or from fresh ones. ``header`` is what the resumed one says. A new
+    training keeps the checkpoint before it, see `checkpoint.old`.
     """
 
     def __init__(
@@ -120,12 +121,15 @@ class Trainer:
         about: dict[str, object],
         *,
         resume: bool = False,
+        start: Array | None = None,
     ) -> None:
         self.config, self.budget, self.evaluator, self.path = config, budget, evaluator, path
         torch.set_num_threads(1)
         if budget.synchronous and config.algorithm != "a3c":
             raise UsageError(f"{config.algorithm} does not learn synchronously", "a3c does")
-        self._start = config.start
+        if config.average and budget.workers > 1:
+            raise UsageError(f"--option average: {budget.workers} workers are not averaged", "leave out --workers")
+        self._start = config.start if start is None else start
         self._began, self._stopped, self._diverged, self._kept = time.monotonic(), False, False, resume
         self.about = {**about, "size": len(self._start), "synchronous": budget.synchronous}
         self._resumed, self.header = resumed(path, self.about, self._start) if resume else ({}, {})
@@ -172,6 +176,7 @@ class Trainer:
                 np.asarray(resumed["parameters"], np.float32),
             )
         self._before = shared.updates
+        self._averaged = np.asarray(resumed.get("averaged", shared.params), np.float32).copy()
 
     def _over(self) -> str:
         budget = self.budget
@@ -190,12 +195,17 @@ class Trainer:
         last, evaluated_at = time.monotonic(), -1
         while not self._over():
             once(shared, learner, 0)
+            self._average()
             by_count = budget.every_s == 0 and shared.updates % budget.every_updates == 0
             if by_count or (budget.every_s and time.monotonic() - last >= budget.every_s):
                 yield from self._evaluation(learner)
                 last, evaluated_at = time.monotonic(), shared.updates
         if evaluated_at != shared.updates:
             yield from self._evaluation(learner)
+
+    def _average(self) -> None:
+        with np.errstate(all="ignore"):  # see `controller.learn.worker_pool.once`
+            self._averaged += np.float32(1.0 - self.config.average) * (self.shared.params - self._averaged)
 
     def _together(self) -> Iterator[Report]:
         config, shared, budget = self.config, self.shared, self.budget
@@ -228,7 +238,7 @@ class Trainer:
         if not (np.isfinite(params).all() and np.isfinite(square_avg).all()):
             self._diverged = True
             return
-        overhead = self.evaluator.evaluate(params)
+        overhead = self.evaluator.evaluate(self._averaged if self.config.average else params)
         seconds = time.monotonic() - self._began
         progress, (entropy, reward) = shared.counts.sum(axis=0), shared.gauges.mean(axis=0)
         arrays = {
@@ -237,6 +247,7 @@ class Trainer:
             "square": square_avg,
             "progress": progress,
             "best": np.array(self.evaluator.best),
+            **({"averaged": self._averaged} if self.config.average else {}),
             **(learner.arrays() if learner else {}),
         }
         self._save(arrays)

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 import numpy as np
 import yaml
+from msgspec import Meta
 from numpy.typing import NDArray
 
 from controller.learn.family import FamilyScenario, worlds_of
@@ -23,13 +25,15 @@ from testbed.twin import build, refusals
 USUAL_LOCAL = 3.5  # what a cell's tasks of a slot would cost locally where rewards count as they are
 LEAST_LOCAL = 0.01  # so that rewards stay finite where there is hardly a task
 FAMILY_EXAMPLE = "- {scenario: region, set: [density=0.9]}"
+Turns = Annotated[int, Meta(ge=1, le=1000)]
 
 
 class Member(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One scenario of a family: a path or shipped name, and changes of it as ``--set`` takes them."""
+    """One scenario of a family: a path or shipped name, changes of it as ``--set`` takes them, its turns in a cycle."""
 
     scenario: str
     set: list[str] = []
+    turns: Turns = 1
 
     @property
     def title(self) -> str:
@@ -56,8 +60,10 @@ def scenarios_of(members: Sequence[Member]) -> list[Scenario]:
     return [msgspec.structs.replace(load_scenario(one.scenario, one.set), faults=()) for one in members]
 
 
-def place_of(title: str, scenario: Scenario) -> FamilyScenario:
-    """One of them as a learner plays it. Raises `ScenarioError` for one that the twin cannot draw tasks of."""
+def place_of(title: str, scenario: Scenario, turns: int = 1) -> FamilyScenario:
+    """One of them as a learner plays it, with so many turns in a cycle. Raises `ScenarioError` for one that the twin
+    cannot draw tasks of.
+    """
     system = inputs.resolve(scenario).system
     refusals.refuse(system)
     endless, finite = (_generator(title, scenario, system, endless=endless) for endless in (True, False))
@@ -69,6 +75,7 @@ def place_of(title: str, scenario: Scenario) -> FamilyScenario:
         finite=finite,
         num_envs=worlds_of(len(system.ues)),
         reward_share=USUAL_LOCAL / max(LEAST_LOCAL, local / scenario.slots / len(system.edge_servers)),
+        turns=turns,
     )
 
 

@@ -28,7 +28,7 @@ from testbed.model.system import System
 from testbed.model.targets import ANY_SUFFIX, chooses_target
 from testbed.model.task import INTERRUPTED
 from testbed.node import limits
-from testbed.policy import network
+from testbed.policy import checkpoint, network
 from testbed.policy.loading import DOUBLE, parts, trained
 from testbed.record.backends import TWIN
 from testbed.scenario.dump import dump
@@ -50,7 +50,8 @@ class TrainingJob(msgspec.Struct, frozen=True, kw_only=True):
     """What to train and how long; ``seed`` selects training and validation workloads and the first parameters.
 
     Observation, reward and team are the scenario's agent's; ``options``: see `controller.learn.options`. With a
-    ``family`` the network is trained and judged in its scenarios instead.
+    ``family`` the network is trained and judged in its scenarios instead. ``start`` is the checkpoint of another
+    training whose network it goes on from, "" for fresh parameters.
     """
 
     scenario: Scenario
@@ -62,6 +63,7 @@ class TrainingJob(msgspec.Struct, frozen=True, kw_only=True):
     resume: bool = False
     options: tuple[str, ...] = ()
     family: tuple[Member, ...] = ()
+    start: str = ""
 
     @property
     def double(self) -> bool:
@@ -140,12 +142,17 @@ class Training:
         systems = [system]
         if job.family:
             self._members = tuple(zip((one.title for one in job.family), family.scenarios_of(job.family), strict=True))
-            config = family_config(config, tuple(family.place_of(*one) for one in self._members))
+            places = (
+                family.place_of(*one, turns=member.turns) for one, member in zip(self._members, job.family, strict=True)
+            )
+            config = family_config(config, tuple(places))
             self.seeds = tune.training_seeds(job.seed, FAMILY_SEEDS)
             self._evaluator = self.shares = FamilyEvaluator(config, self.seeds)
             systems = [one.system for one in config.family]
         _must_fit(config, job.budget.workers, systems)
-        self._trainer = Trainer(config, job.budget, self._evaluator, job.path, _about(job, config), resume=job.resume)
+        start = checkpoint.to_go_on_from(Path(job.start), config.about, len(config.start)) if job.start else None
+        about = _about(job, config) | {"start": _digest(start.tobytes()) if start is not None else ""}
+        self._trainer = Trainer(config, job.budget, self._evaluator, job.path, about, resume=job.resume, start=start)
         known = str(self._trainer.header.get("curve", ""))
         self._curve = Path(known).name or curves.fresh(job.folder, job.policy)
         self._trainer.about["curve"] = self._curve
@@ -247,11 +254,15 @@ def _about(job: TrainingJob, config: TrainConfig) -> dict[str, Any]:
     return {
         **config.about,
         "scenario": yaml.safe_load(text),
-        "scenario_hash": hashlib.sha256(text.encode()).hexdigest()[:16],
+        "scenario_hash": _digest(text.encode()),
         "updates": job.budget.updates or "by time",
         "family": [msgspec.to_builtins(member) for member in job.family],
         "versions": versions(),
     }
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()[:16]
 
 
 def _head(job: TrainingJob) -> str:

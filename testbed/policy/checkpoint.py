@@ -17,12 +17,14 @@ from testbed.policy import network, q_network
 from testbed.policy.heuristics import Policy
 from testbed.policy.joint import AtOnce
 from testbed.policy.learned import Learned
+from testbed.policy.network import Array
 from testbed.policy.regional import RegionalNetwork
 from testbed.policy.targets_learned import RegionalTargetNetwork, TargetNetwork
 from testbed.record.files import keep, unwritable
 
 FORMAT = 3
 FREE = ("versions", "curve")
+KIND = ("algorithm", "head", "observation", "memory", "cell_ues", "second_offload", "dueling")
 IN_RUNS = ("parameters", "square")
 MADE_BY = "`testbed train region --algorithm a3c-do` makes one"
 
@@ -113,6 +115,18 @@ def _inner(value: object) -> dict[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
+def to_go_on_from(path: Path, about: dict[str, Any], size: int) -> Array:
+    """The parameters (``size``,) in the checkpoint at ``path``, for a training of ``about``; `UsageError` if its
+    network is of another `KIND`.
+    """
+    arrays, header = read(path)
+    for key in KIND:
+        if header.get(key) != about[key]:
+            why = f'{path}: its {key} is "{header.get(key)}", this training\'s "{about[key]}"'
+            raise UsageError(why, "go on from a network of the same kind, or leave out --start")
+    return _parameters(path, arrays, size)
+
+
 def load_policy(path: Path, algorithm: str, *, explore: bool = False) -> Policy:
     """The trained policy of a checkpoint, checked against ``algorithm`` (``a3c``, ``a3c-region``, ``dqn``, or of those
     that choose targets ``a3c-any`` or ``a3c-region-any``) and its network's size."""
@@ -126,14 +140,8 @@ def load_policy(path: Path, algorithm: str, *, explore: bool = False) -> Policy:
         shape = network.layout(head, int(about.get("cell_ues", 1)), memory)
     except (UsageError, TypeError, ValueError) as error:
         raise UsageError(f"{path}: {error}") from None
-    params, size = arrays.get("parameters"), q_network.Q_SIZE if algorithm == "dqn" else shape.size
-    if params is None or params.shape != (size,) or params.dtype.kind != "f":
-        dimensions = None if params is None else params.shape
-        raise UsageError(f"{path}: parameters of shape {dimensions}; numbers of shape ({size},) are needed", MADE_BY)
-    if not np.isfinite(params).all():
-        raise UsageError(f"{path}: its parameters are not finite, so nothing can be decided by them", MADE_BY)
+    params = _parameters(path, arrays, q_network.Q_SIZE if algorithm == "dqn" else shape.size)
     double, paper = bool(about.get("second_offload")), about.get("observation") == "paper"
-    params = params.astype(np.float32)
     if shape.head in (network.JOINT, network.CONTINUOUS):
         return AtOnce(params, shape, double=double, paper=paper)
     if chooses:
@@ -149,6 +157,18 @@ def load_policy(path: Path, algorithm: str, *, explore: bool = False) -> Policy:
         paper=paper,
         shape=shape,
     )
+
+
+def _parameters(path: Path, arrays: dict[str, Any], size: int) -> Array:
+    """Those of a network, (``size``,), of ``arrays``."""
+    params = arrays.get("parameters")
+    if params is None or params.shape != (size,) or params.dtype.kind != "f":
+        dimensions = None if params is None else params.shape
+        raise UsageError(f"{path}: parameters of shape {dimensions}; numbers of shape ({size},) are needed", MADE_BY)
+    if not np.isfinite(params).all():
+        raise UsageError(f"{path}: its parameters are not finite, so nothing can be decided by them", MADE_BY)
+    own: Array = params.astype(np.float32)
+    return own
 
 
 def _trained(about: dict[str, Any]) -> str:

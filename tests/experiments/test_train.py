@@ -85,6 +85,19 @@ def test_options_are_kept_in_the_checkpoint_and_demanded_when_it_is_resumed(plac
     assert 'made with memory "4", this training has "0"' in trained_by(capsys, "--resume", "--updates", "2", code=2)
 
 
+def test_a_training_goes_on_from_the_network_of_another(place, capsys):
+    first = trained_by(capsys, "--updates", "2", "--out", "first")["checkpoint"]
+    asked = ("--updates", "2", "--start", first)
+    trained_by(capsys, *asked, "--option", "rate=1e-9")
+    network, begun = (arrays(path)["parameters"] for path in ("ck/a3c-do.npz", first))
+    assert np.allclose(network, begun, atol=1e-6)
+    trained_by(capsys, *asked)
+    trained_by(capsys, *asked, "--resume")
+    assert "made with start" in trained_by(capsys, "--updates", "2", "--resume", code=2)
+    other = trained_by(capsys, *asked, "--option", "memory=4", code=2)
+    assert 'its memory is "0", this training\'s "4"' in other and "leave out --start" in other
+
+
 def test_the_help_names_every_option():
     resolved = inputs.resolve(load_scenario("smoke"))
     source = build.generator(load_scenario("smoke"), resolved.system, endless=True)
@@ -135,7 +148,10 @@ def test_a_checkpoint_of_another_training_is_refused_with_what_differs(place, ca
         (("--algorithm", "dqn", "--terminal"), "--terminal is for a3c"),
         (("--algorithm", "dqn", "--synchronous"), "synchronously"),
         (("--algorithm", "priced", "--option", "gamma=1"), "`testbed tune smoke --policy priced`"),
-        (("--start", "x.npz"), "--start is for --on testbed"),
+        (("--start", "x.npz"), "x.npz: No such file"),
+        (("--seeds", "2", "--start", "x.npz"), "one process trains each seed"),
+        (("--option", "average=1"), "average is a number, at least 0, at most 0.99999"),
+        (("--workers", "2", "--option", "average=0.9"), "2 workers are not averaged"),
         (("--on", "testbed", "--updates", "5"), "--updates is for --on twin"),
         (("--on", "testbed", "--head", "joint"), "--head is for --on twin"),
         (("--mode", "a3c"), "--mode is for --on testbed"),

@@ -18,12 +18,12 @@ LISTED = """
 """
 
 
-def configured(tmp_path, **changes):
+def configured(tmp_path, text=LISTED, **changes):
     path = tmp_path / "family.yaml"
-    path.write_text(LISTED)
+    path.write_text(text)
     listed = members.read(path)
-    titled = zip([one.title for one in listed], members.scenarios_of(listed), strict=True)
-    places = tuple(members.place_of(*one) for one in titled)
+    titled = zip(listed, members.scenarios_of(listed), strict=True)
+    places = tuple(members.place_of(one.title, scenario, one.turns) for one, scenario in titled)
     config = TrainConfig(system=places[0].system, source=places[0].source, double=True, **changes)
     return family.family_config(config, places)
 
@@ -43,6 +43,41 @@ def test_scenarios_take_turns_and_rewards_are_evened_out(tmp_path):
     assert sorted(systems[:3]) == sorted(systems[3:]) == [2, 4, 15]
     shares = [place.reward_share for place in config.family]
     assert shares[2] > 5 * shares[0] > 0
+
+
+def test_a_scenario_has_as_many_turns_as_it_is_given(tmp_path):
+    config = configured(tmp_path, LISTED.replace("{scenario: smoke}", "{scenario: smoke, turns: 3}"))
+    systems = played(make(config), 10, config.start)
+    assert sorted(systems[:5]) == sorted(systems[5:]) == [2, 2, 2, 4, 15]
+
+
+def test_each_scenario_has_a_critic_of_its_own_beside_the_shared_one(tmp_path):
+    config = configured(tmp_path)
+    learner, params = family.FamilyLearner(config, 0), config.start
+    played(learner, 3, params)
+    critics, start = learner.arrays()["critics"], config.start
+    shared = slice(config.layout.critic[0].start, config.layout.critic[-1].end)
+    assert not any(np.array_equal(one, other) for one in critics for other in (start[shared], params[shared]))
+    assert not np.array_equal(critics[0], critics[1]) and not np.array_equal(params[shared], start[shared])
+    before = critics.copy()
+    learner.step(params, np.full_like(params, 1e-2), 3)
+    assert (before != critics).any(axis=1).sum() == 1
+
+
+@pytest.mark.parametrize("gru_units", [0, 4])
+def test_own_critics_advise_and_none_holds_up_the_actor(tmp_path, gru_units):
+    config = configured(tmp_path, gru_units=gru_units)
+    critic = slice(config.layout.critic[0].start, config.layout.critic[-1].end)
+    wrong = config.start
+    wrong[critic] *= 50
+    actors = []
+    for params in (config.start, wrong):
+        learner = family.FamilyLearner(config, 0)
+        learner.grad(config.start, 0)
+        grad, _ = learner.grad(params, 1)
+        grad[critic] = 0.0
+        actors.append(grad)
+    assert np.array_equal(actors[0], actors[1]) and 0 < np.linalg.norm(actors[0]) <= 1.0001
 
 
 def test_it_goes_on_exactly_where_it_was(tmp_path):
@@ -72,7 +107,14 @@ def test_the_worst_scenario_counts_once_more():
 
 @pytest.mark.parametrize(
     ("text", "named"),
-    [("", "list"), ("[]", "no scenario"), ("- {scenario: 3}", "str"), ("- {scenari: region}", "scenari"), ("[", "")],
+    [
+        ("- {scenario: smoke, turns: 0}", "turns"),
+        ("", "list"),
+        ("[]", "no scenario"),
+        ("- {scenario: 3}", "str"),
+        ("- {scenari: region}", "scenari"),
+        ("[", ""),
+    ],
 )
 def test_a_file_that_lists_no_scenarios_is_named(tmp_path, text, named):
     path = tmp_path / "family.yaml"
@@ -89,4 +131,4 @@ def test_a_traced_workload_is_left_to_the_reader(tmp_path):
     with pytest.raises(UsageError, match="recorded") as caught:
         members.place_of(listed[0].title, members.scenarios_of(listed)[0])
     assert "leave it out" in caught.value.remedy
-    assert msgspec.to_builtins(listed) == [{"scenario": "recorded", "set": []}]
+    assert msgspec.to_builtins(listed) == [{"scenario": "recorded", "set": [], "turns": 1}]

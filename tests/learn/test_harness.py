@@ -8,10 +8,13 @@ from unittest import mock
 
 import pytest
 
+from testbed.policy import shipped
+
 FOLDER = Path(__file__).parents[2] / "benchmarks"
 with mock.patch.object(sys, "path", [str(FOLDER), *sys.path]):
     harness = importlib.import_module("harness")
     learning = importlib.import_module("learning")
+    family = importlib.import_module("family")
 
 
 def test_what_is_in_a_file_is_not_measured_again(tmp_path):
@@ -28,6 +31,11 @@ def test_what_is_in_a_file_is_not_measured_again(tmp_path):
     assert [json.loads(line) for line in out.read_text().splitlines()] == again
     elsewhere = harness.measure([{"table": "one", "seed": 3}], tmp_path / "other.jsonl", run, others=[out])
     assert elsewhere == again[2:] and not (tmp_path / "other.jsonl").exists()
+
+
+def test_the_shipped_family_is_the_one_that_the_benchmark_makes(capsys):
+    family.main()
+    assert capsys.readouterr().out == (shipped.NETWORKS_FOLDER / "family.yaml").read_text()
 
 
 def test_a_label_does_not_tell_measurements_apart(tmp_path):

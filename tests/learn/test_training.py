@@ -98,13 +98,38 @@ def trained(tmp_path, name, updates, algorithm="a3c", *, resume=False, workers=1
     return checkpoint.read(tmp_path / name)[0]
 
 
-@pytest.mark.parametrize(("algorithm", "gru_units"), [("a3c", 0), ("dqn", 0), ("a3c", 6)])
-def test_training_resumes_bit_for_bit(tmp_path, algorithm, gru_units):
-    whole = trained(tmp_path, "whole.npz", 20, algorithm, gru_units=gru_units)
-    trained(tmp_path, "halves.npz", 10, algorithm, gru_units=gru_units)
-    halves = trained(tmp_path, "halves.npz", 20, algorithm, resume=True, gru_units=gru_units)
+@pytest.mark.parametrize(
+    ("algorithm", "changes"), [("a3c", {}), ("dqn", {}), ("a3c", {"gru_units": 6}), ("a3c", {"average": 0.9})]
+)
+def test_training_resumes_bit_for_bit(tmp_path, algorithm, changes):
+    whole = trained(tmp_path, "whole.npz", 20, algorithm, **changes)
+    trained(tmp_path, "halves.npz", 10, algorithm, **changes)
+    halves = trained(tmp_path, "halves.npz", 20, algorithm, resume=True, **changes)
     assert whole["progress"].tolist() == halves["progress"].tolist() == [20, 20 * 40, 0]
     assert all(np.array_equal(whole[key], halves[key]) for key in ("current", "square", "parameters", "best"))
+
+
+def test_the_mean_of_the_last_parameters_is_what_is_judged(tmp_path):
+    job, judged, seen = config(average=0.75), [], []
+
+    class Judge(Evaluator):
+        def evaluate(self, params):
+            judged.append(params.copy())
+            return super().evaluate(params)
+
+    budget = Budget(seconds=0, updates=4, every_s=0, every_updates=1)
+    trainer = Trainer(job, budget, Judge(job, FINITE, [101]), tmp_path / "mean.npz", ABOUT)
+    trainer.run(lambda report: seen.append(trainer.shared.params.copy()))
+    mean = job.start
+    for params, one in zip(seen, judged, strict=True):
+        mean = mean + np.float32(0.25) * (params - mean)
+        assert np.allclose(one, mean, atol=1e-7) and not np.allclose(one, params, atol=1e-5)
+    assert len(seen) == 4
+
+
+def test_two_workers_are_not_averaged(tmp_path):
+    with pytest.raises(UsageError, match="2 workers are not averaged"):
+        trained(tmp_path, "two.npz", 12, workers=2, average=0.9)
 
 
 def test_two_workers_share_their_parameters(tmp_path):

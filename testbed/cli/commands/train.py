@@ -22,8 +22,9 @@ NETWORK_POLICIES, DEFAULT_NETWORK = ("a3c", "a3c-do", "a3c-any", "dqn", "dqn-do"
 HEAD_NAMES = ("sequential", "factored", "joint", "continuous", "regional")
 OPTIONS_HELP = (
     "a3c: gamma, gae, entropy, value_weight, clip_norm, vtrace, terminal, coin, central, reward_scale, memory (units "
-    "of a recurrent core), worlds, slots (of a rollout: t_max), rate. dqn: gamma, batch, capacity, target_every, rate, "
-    "epsilon_first, epsilon_last, epsilon_slots, double, dueling, clip_norm, reward_scale, worlds, slots"
+    "of a recurrent core), worlds, slots (of a rollout: t_max), rate, average. dqn: gamma, batch, capacity, "
+    "target_every, rate, epsilon_first, epsilon_last, epsilon_slots, double, dueling, clip_norm, reward_scale, worlds, "
+    "slots"
 )
 ON = ("twin", "testbed")
 SECONDS, VERDICTS = 60.0, 20
@@ -62,10 +63,10 @@ def add(parser: argparse.ArgumentParser) -> None:
         metavar="KEY=VALUE",
         help="a hyper-parameter, stored in the checkpoint; repeatable. " + OPTIONS_HELP,
     )
+    parser.add_argument("--start", metavar="CHECKPOINT", help="go on from the network of this one (from nothing)")
     parser.add_argument("--resume", action="store_true", help="resume from the checkpoint in --out, with its options")
     begin = parser.add_argument_group("on the testbed (a3c)")
     learning.add_mode(begin)
-    begin.add_argument("--start", metavar="CHECKPOINT", help="go on from this one, also of the twin (from nothing)")
     begin.add_argument("--for", dest="emulated", metavar="TIME", help="how long, emulated time, like 600s")
     begin.add_argument("--speed", metavar="X", help="emulated seconds in a wall second, or auto (the scenario's)")
     training.add_output_options(parser)
@@ -103,8 +104,6 @@ def _check(args: argparse.Namespace) -> None:
 def _check_live(args: argparse.Namespace) -> None:
     """Raise `UsageError` for what means nothing on ``args.on``."""
     if args.on == ON[0]:
-        if args.start is not None:
-            raise UsageError("--start is for --on testbed", "--resume goes on from the checkpoint in --out")
         if args.emulated is not None:
             raise UsageError("--for is emulated time, for --on testbed", "give wall time instead, like --wall 60s")
         if args.mode is not None:
@@ -171,6 +170,7 @@ def _train_on_twin(args: argparse.Namespace, scenario: Scenario, folder: Path) -
         resume=args.resume,
         options=options,
         family=tuple(family.read(Path(args.family))) if args.family else (),
+        start=args.start or "",
     )
     if args.seeds is not None:
         return train_seeds.train_seeds(args, job)

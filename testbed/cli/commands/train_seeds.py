@@ -42,7 +42,7 @@ def check(args: argparse.Namespace) -> None:
     training.must_be_a_training_seed(args.seed + args.seeds - 1)
     if args.on != "twin":
         raise UsageError("--seeds is for --on twin", "a run on processes has the host for itself: start one at a time")
-    given = {"--workers": args.workers, "--synchronous": args.synchronous}
+    given = {"--workers": args.workers, "--synchronous": args.synchronous, "--start": args.start}
     common.refuse_options(given, f"is for one training: {_ONE}")
     spread.check(args)
 
