@@ -12,10 +12,12 @@ from controller.learn.learner import A3cLearner, TrainConfig
 from testbed.experiments.virtual import by_twin, sample_by_twin
 from testbed.hindsight import evaluator
 from testbed.hindsight.search import SEARCH_BATCH
+from testbed.planning.answering import answering
 from testbed.policy import loading
 from testbed.policy.learned import Learned
-from testbed.policy.network import REGIONAL, initial
+from testbed.policy.network import REGIONAL, initial, layout
 from testbed.policy.planned import USUAL_BASE, Planned
+from testbed.policy.regional import RegionalNetwork
 from testbed.record import bulk
 from testbed.scenario.load import load_scenario
 from testbed.trace import inputs
@@ -50,6 +52,7 @@ def everything() -> None:
     sample_by_twin(plan, network)
     for base in (USUAL_BASE, network):
         by_twin(plan, Planned(base))
+    answering(system, RegionalNetwork(initial(1, layout(REGIONAL)), double=True))
     regional = TrainConfig(system=system, source=endless, double=True, head=REGIONAL, updates=1)
     A3cLearner(regional, 0).grad(regional.start, 0)
     case = evaluator.of_scenario(resolved, workload, [COMPILED_POLICY])
