@@ -31,7 +31,7 @@ ROOT = Path(__file__).parents[1]
 EXPLAINED = ROOT / "tools" / "mutants-explained.toml"
 RESULTS = Path("build/mutation.jsonl")
 SEEDS, FRAMES = 120, 4000
-MUTANT_CPU_S, MUTANT_WALL_S = 300, 3600  # on a busy host a mutant that takes long does not hang
+MUTANT_CPU_S, MUTANT_WALL_S = 120, 3600  # on a busy host a mutant that takes long does not hang
 CORES = (
     "tests/cores/test_boundaries.py",
     "tests/cores/test_outcome.py",

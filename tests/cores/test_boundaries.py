@@ -2,8 +2,9 @@
 
 import pytest
 
+from testbed.model.system import SHARED, Radio
 from testbed.model.task import OFFLOAD, Task
-from testbed.protocol.actions import Boundary, Execute, Lost, Record, Wake
+from testbed.protocol.actions import Alarm, Boundary, Execute, Lost, Record, Wake
 from testbed.protocol.messages import Decision, Down, Up
 from testbed.protocol.rows import UeSlotRow
 from tests.support import MS, system
@@ -37,6 +38,10 @@ def test_a_ue_waits_for_every_boundary(epoch):
 def test_tasks_that_are_asked_about_and_not_decided_are_present():
     agent = Agent(system(), 0, (LONG,))
     assert (row_at(agent, 0).present, row_at(agent, 1).present) == (1, 1)
+
+
+def test_on_a_shared_radio_a_ue_does_not_know_its_wait():
+    assert row_at(Agent(system(radio=Radio(access=SHARED)), 0, (LONG,)), 0).radio_wait_ns == -1
 
 
 def test_the_radio_of_an_es_that_is_back_has_nothing_to_send():
@@ -75,3 +80,9 @@ def test_a_task_that_is_to_come_at_another_instant_by_now_is_not_asked_about():
     agent = Agent(system(epoch="arrival"), 0, (LONG,))
     assert agent.handle(5, Arises(0, 5)) == [] and agent.handle(5, Arises(1, 0)) == []
     assert agent.handle(0, Arises(0, 0)) != []
+
+
+def test_a_ue_that_asks_waits_for_an_answer_no_longer_than_it_may():
+    agent = Agent(system(), 0, (LONG,))
+    alarms = [action for action in agent.handle(0, Boundary(0)) if isinstance(action, Alarm)]
+    assert alarms == [Alarm(agent.system.decision_timeout_ns, AskExpired(0))]

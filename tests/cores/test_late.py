@@ -9,7 +9,7 @@ from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from edge_server.server import Server
-from testbed.model.delay import NS_PER_S
+from testbed.model.delay import NEVER, NS_PER_S
 from testbed.model.queue import FCFS, LOCAL_FIRST
 from testbed.model.task import Phase, Task
 from testbed.protocol.actions import Boundary, Execute, Send, Wake
@@ -179,3 +179,19 @@ def test_a_server_that_stands_still_awaits_nobody_for_what_was_due_before_the_pa
     paused = msgspec.structs.replace(server.system, edge_servers=(pause, *others))
     server.revise(NS_PER_S, paused, ())
     assert not server.awaits(NS_PER_S + MS, arrival)
+
+
+def test_only_forwards_and_announcements_may_come_behind_what_was_done_already():
+    server, arrival = arrival_to_judge()
+    for what in (arrival, Boundary(2), Down("ue-1-1", NS_PER_S, 0)):
+        assert server.settled_ns(what) == NEVER
+    assert server.settled_ns(Announce(es="es-2", slot=1, at_ns=NS_PER_S, backlog_ns=0)) < NS_PER_S
+
+
+def test_an_arrival_is_judged_by_others_only_where_its_wait_is_beyond_the_threshold():
+    server, arrival = arrival_to_judge()
+    at_ns = NS_PER_S + MS
+    wait_ns = server._queue.expected_wait_ns(at_ns)
+    for threshold_ns, judged in ((wait_ns - 1, True), (wait_ns, False)):
+        server.system = msgspec.structs.replace(server.system, threshold_ns=threshold_ns)
+        assert server.awaits(at_ns, arrival) is judged

@@ -4,12 +4,18 @@ import msgspec
 
 from edge_server.server import Server
 from testbed.model.delay import NS_PER_S
-from testbed.protocol.actions import Boundary, Execute, Record, Wake
-from testbed.protocol.messages import Forward, Trip
+from testbed.model.system import BackhaulCut, Radio
+from testbed.protocol.actions import Boundary, Execute, Record, Send, Wake
+from testbed.protocol.messages import Announce, Forward, Result, Trip
+from tests.cores.test_server import drive, post
 from tests.support import MS, system, task_of
 from ue_agent.agent import Agent
 
 NO_TRIP = Trip(ready_ns=0, tx_start_ns=0, tx_end_ns=0, arrival_ns=0)
+
+
+def sends(actions):
+    return [action for action in actions if isinstance(action, Send)]
 
 
 def wakes(actions):
@@ -38,6 +44,27 @@ def test_what_is_executed_ends_later_once_its_server_is_slower():
     for wake, at_ns, running in ((early, 4 * NS_PER_S, True), (due, 6 * NS_PER_S, False)):
         server.handle(wake.at_ns, wake.event)
         assert (wake.at_ns, server._queue.is_running) == (at_ns, running)
+
+
+def test_a_task_on_a_backhaul_that_is_cut_is_told_of_once_more_and_its_data_are_not_sent_again():
+    """It left at 1 s and takes 8 ms and a latency of 1 ms; cut after 2 ms for 1 s, it comes that much later."""
+    made = system((1, 1), (NS_PER_S, NS_PER_S))
+    server = Server(made, 0, second_offload=True)
+    busy = Forward("ue-1-1", task_of(0, 0, cycles=5 * NS_PER_S), NO_TRIP, 0)
+    events = [(0, 2, busy), (0, 3, Announce(es="es-2", slot=0, at_ns=0, backlog_ns=0)), post("ue-1-1", task_of(0, 1))]
+    forwards = [one for one in sends(drive(server, events, until=NS_PER_S)) if isinstance(one.body, Forward)]
+    assert [(one.at_ns, one.payload_bits) for one in forwards] == [(1009 * MS, 8_000_000)]
+    cut = BackhaulCut(one=0, other=1, cuts_ns=((1002 * MS, 2002 * MS),))
+    anew = sends(server.revise(1001 * MS, msgspec.structs.replace(made, backhaul_cuts=(cut,)), ()))
+    assert [(one.body.arrival_ns, one.at_ns, one.payload_bits) for one in anew] == [(2009 * MS, 2009 * MS, 0)]
+
+
+def test_an_answer_under_way_that_comes_as_was_said_is_not_sent_again():
+    made = system((1,), (NS_PER_S,), queue_limit=1, radio=Radio(return_latency_ns=3 * MS))
+    server = Server(made, 0, second_offload=False)
+    events = [(n * MS, 2, Forward("ue-1-1", task_of(0, n), NO_TRIP, 0)) for n in range(3)]
+    assert [one.body.rejected for one in sends(drive(server, events, until=2 * MS)) if isinstance(one.body, Result)]
+    assert sends(server.revise(2 * MS, made, ())) == []
 
 
 def test_a_ue_records_what_it_sees_in_the_slots_of_generation_alone():
