@@ -3,14 +3,19 @@
 ``python benchmarks/live_learning.py --out DIR``: trains two policies in the twin, one for the scenario's speeds, one
 for edge servers of half their speed. Then, at speed 20: the first one runs frozen, against the twin on the same
 workload; the second one runs with ``--learn`` in each of ``--modes``, and what it has become is evaluated on workloads
-that nobody trained on. Everything is kept in DIR, measurements in its
-`ENTRIES`, and what is there is not done again.
+that nobody trained on. What a run costs meanwhile is the overhead of the tasks generated in each 200 slots, against the
+policy that it begins with, frozen, in the twin on the same workload; where that is frozen live too, it shows what such
+a ratio is worth. Everything is kept in DIR, measurements in its `ENTRIES`, and what is there is not done again.
 """
 
 import argparse
 import json
+import sqlite3
 import statistics
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from harness import Entry, measure, table, testbed
 
@@ -24,6 +29,7 @@ ENTRIES = "entries.jsonl"
 SYNCHRONOUS = "synchronous"
 MODES = f"replay-1,replay-2,replay-3,a3c-1,a3c-2,a3c-3,{SYNCHRONOUS}"
 LATENCIES = {"answered p50, p99 ms": "answered", "seen p50, p99 ms": "seen"}
+WINDOW, SLOT_NS, WORST = 200, 1_000_000_000, "worst 200 slots"
 LIVE = ("--set", "emulation.burn=0.02", "--set", "emulation.payload=declared")
 
 
@@ -50,20 +56,37 @@ def evaluated(out: Path, checkpoint: Path, workloads: int) -> float:
 
 
 def live(out: Path, name: str, checkpoint: Path, seed: int, slots: int, *options: str) -> Entry:
-    """A run at speed 20; without ``options`` also the twin's mean overhead under the same policy on its workload."""
+    """A run at speed 20, and ``twin``, the mean overhead on its workload in the twin under the same policy, frozen."""
 
     def run(row: Entry) -> Entry:
-        policy, path = f"{POLICY}:{checkpoint}", out / name
+        policy, path, frozen = f"{POLICY}:{checkpoint}", out / name, out / f"{name}-twin"
         where = ("--speed", "20", "--seed", str(seed), "--slots", str(slots), "--out", str(path))
         summary = testbed("run", "region", "--policy", policy, *where, *LIVE, *options)
-        if options:
-            return {"summary": summary}
-        on_twin = testbed("replay", str(path), "--policy", policy, "--on", "twin", "--out", str(out / f"{name}-twin"))
-        return {"summary": {**summary, "twin": on_twin["overhead"]["mean"]}}
+        on_twin = testbed("replay", str(path), "--policy", policy, "--on", "twin", "--out", str(frozen))
+        worst, slot = worst_window(path, frozen)
+        return {"summary": {**summary, "twin": on_twin["overhead"]["mean"], "worst": worst, "worst_slot": slot}}
 
     (entry,) = measure([{"live": name, "slots": slots}], out / ENTRIES, run)
     summary: Entry = entry["summary"]
     return summary
+
+
+def worst_window(run: Path, frozen: Path) -> tuple[float, int]:
+    """By how much the tasks generated in `WINDOW` slots cost more in ``run`` than in ``frozen`` where that is worst, as
+    a ratio, and the first of these slots."""
+    costs = [slot_overheads(path) for path in (run, frozen)]
+    slots = min(len(one) for one in costs)
+    sums = [np.convolve(one[:slots], np.ones(WINDOW), "valid") for one in costs]
+    ratios = sums[0] / sums[1] - 1.0
+    return float(ratios.max()), int(ratios.argmax())
+
+
+def slot_overheads(run: Path) -> NDArray[np.float64]:
+    """The summed overhead of the tasks generated in each slot of a run."""
+    with sqlite3.connect(run / "run.db") as database:
+        rows = database.execute("select generated_ns, overhead from tasks where finished_ns >= 0").fetchall()
+    generated_ns, overheads = np.array(rows).T
+    return np.bincount(generated_ns.astype(np.int64) // SLOT_NS, overheads).astype(np.float64)
 
 
 def show_frozen(runs: list[Entry]) -> None:
@@ -75,13 +98,19 @@ def show_frozen(runs: list[Entry]) -> None:
             f"{run['overhead']['mean']:.4f}",
             f"{run['twin']:.4f}",
             f"{ratio:+.1%}",
+            worst_of(run),
             run["fidelity"]["grade"],
             f"{run['fidelity']['host_cpu']:.0%}",
         )
         for run, ratio in zip(runs, ratios, strict=True)
     ]
-    print(table(("seed", "overhead live", "twin", "difference", "grade", "host CPU"), rows))
+    print(table(("seed", "overhead live", "twin", "difference", WORST, "grade", "host CPU"), rows))
     print(f"\nmean difference {statistics.mean(ratios):+.1%}\n")
+
+
+def worst_of(run: Entry) -> str:
+    """What its worst window cost more than the frozen policy, and which slots that were."""
+    return f"{run['worst']:+.1%} ({run['worst_slot']} to {run['worst_slot'] + WINDOW})"
 
 
 def options_of(mode: str) -> tuple[str, ...]:
@@ -100,6 +129,7 @@ def show_learning(runs: list[tuple[str, Entry]], after: list[float], best: float
         "seed",
         "after learning",
         "recovered",
+        WORST,
         "updates",
         "a second",
         "lag",
@@ -113,6 +143,7 @@ def show_learning(runs: list[tuple[str, Entry]], after: list[float], best: float
             str(run["seed"]),
             f"{overhead:.4f}",
             f"{(before - overhead) / (before - best):.0%}",
+            worst_of(run),
             str(run["learning"]["updates"]),
             f"{run['learning']['updates_per_s']:.1f}",
             f"{run['learning']['policy_lag']:.0f}",
