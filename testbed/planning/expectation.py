@@ -32,6 +32,10 @@ class Expectation:
         rounds, rest = divmod(slot, len(totals) - 1)
         return float(rounds * totals[-1] + totals[rest])
 
+    def end(self, slot: int) -> None:
+        """Expect no task at the boundary of ``slot`` or later, nor after the end of the run."""
+        self.fixed.system["slots"] = min(slot, self._system.slots)
+
     def learn(self, cells: Sequence[CellView]) -> None:
         """Take in the tasks that appeared, unless it is known what tasks are like."""
         if not self._learns:

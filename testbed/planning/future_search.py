@@ -18,7 +18,8 @@ from testbed.policy.planned import USUAL_ANY_BASE, USUAL_BASE, Planned
 from testbed.twin import build, state
 from testbed.twin.networks import Deciding, Network, deciding, is_network
 
-FUTURES, FEWEST_FUTURES, HORIZON = 32, 4, 8
+FUTURES, FEWEST_FUTURES = 128, 4
+OPEN_SLOTS, PLAYED_SLOTS = 3, 9  # slots of a future with decisions, the present one included; and until it is cut off
 PLAYED_SLOT_NS, PLAYED_UE_NS = 200, 50  # what a slot of a future takes on one core, about, and each UE in it
 PLACE_NS = 25  # the same of each ES that a UE's tasks may go to, where agents choose
 NETWORK_UE_NS = 1_500  # the same of a UE for which a network decides
@@ -58,9 +59,10 @@ class FutureSearch:
         """
         slot = int(present.status["slot"][0])
         seeds = self._futures(seed, slot, len(free))
+        self.expectation.end(slot + OPEN_SLOTS)
         drawn = futures.Futures(
             seeds=seeds,
-            slots=np.array([HORIZON]),
+            slots=np.array([OPEN_SLOTS, PLAYED_SLOTS]),
             base=self._base,
             load=np.array([self.expectation.load(slot)]),
             costs=np.full((2, len(seeds)), np.inf),
@@ -87,13 +89,13 @@ class FutureSearch:
 
     @property
     def _future_ns(self) -> int:
-        """What a future takes on one core, about."""
+        """What a future takes on one core, about; that it empties takes as long as one more slot."""
         places = self._actions - 1
         if self._network is not None:
             a_ue = NETWORK_UE_NS * places
         else:
             a_ue = PLAYED_UE_NS + (PLACE_NS * places if places > 1 else 0)
-        return HORIZON * (PLAYED_SLOT_NS + a_ue * self._ues)
+        return OPEN_SLOTS * (PLAYED_SLOT_NS + a_ue * self._ues) + PLAYED_SLOT_NS + PLAYED_UE_NS * self._ues
 
     def _futures(self, seed: int, slot: int, free: int) -> NDArray[np.uint64]:
         """Seeds of futures: fewer where there would be no time to try the decisions of ``free`` UEs twice otherwise."""

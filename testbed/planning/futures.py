@@ -21,10 +21,11 @@ BASE_POLICY = np.dtype([("policy", np.int64), ("beta", np.float64), ("beta0", np
 
 
 class Futures(NamedTuple):
-    """Futures by their ``seeds`` (F,), of so many ``slots`` (1,), after the first decided by the ``base`` (1,) policy.
+    """Futures by their ``seeds`` (F,), after the first slot decided by the ``base`` (1,) policy.
 
-    ``load`` (1,) is what the density has brought before them. ``costs`` (2, F): what the present decisions cost in
-    each, and room to work in.
+    ``slots`` (2,): in the first so many there are decisions to take; a future ends after the second number, or before
+    that when nothing is left in it. ``load`` (1,) is what the density has brought before them. ``costs`` (2, F): what
+    the present decisions cost in each, and room to work in.
     """
 
     seeds: Any
@@ -100,10 +101,10 @@ def _build(key: int) -> tuple[Any, Any]:
                 _expect(world, fixed, futures.seeds[f], futures.load[0])
                 w = world.status[0]
                 w.policy = GIVEN
-                for _ in range(futures.slots[0]):
-                    play(world, fixed, given, 0, by)
-                    if w.full:
+                for k in range(futures.slots[1]):
+                    if w.full or (k >= futures.slots[0] and w.inside == 0):
                         break
+                    play(world, fixed, given, 0, by)
                     w.policy, w.probability = base.policy, base.probability
                     w.beta, w.beta0 = base.beta, base.beta0
                 tried[f] = 0.0

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 NO_UE = -1
 NO_MOVE = (NO_UE, 0)
-PAIRS_AT_ONCE = 8
+MOVES_AT_ONCE = 8
 Moves = NDArray[np.int64]
 Move = tuple[int, int]
 Attempt = Callable[[Moves], NDArray[np.float64]]
@@ -26,7 +26,11 @@ def improve(free: Sequence[int], attempt: Attempt, may_try: Callable[[], bool], 
     improved = bool(free)
     while improved and may_try():
         while improved and may_try():
-            changes = attempt(_moves([(single, NO_MOVE) for single in singles]))
+            for first in range(0, len(singles), MOVES_AT_ONCE):
+                if not may_try():
+                    return
+                block = slice(first, first + MOVES_AT_ONCE)
+                changes[block] = attempt(_moves([(single, NO_MOVE) for single in singles[block]]))
             improved = bool((changes < 0.0).any())
         for moves in _pairs(_mildest(singles, changes)):
             if not may_try():
@@ -47,8 +51,8 @@ def _mildest(singles: Sequence[Move], changes: NDArray[np.float64]) -> list[tupl
 def _pairs(moves: Sequence[tuple[float, Move]]) -> Iterator[Moves]:
     """The moves of any two UEs together, those first that would lose least alone, a few at once."""
     pairs = sorted(combinations(moves, 2), key=lambda pair: pair[0][0] + pair[1][0])
-    for first in range(0, len(pairs), PAIRS_AT_ONCE):
-        yield _moves([(one, other) for (_, one), (_, other) in pairs[first : first + PAIRS_AT_ONCE]])
+    for first in range(0, len(pairs), MOVES_AT_ONCE):
+        yield _moves([(one, other) for (_, one), (_, other) in pairs[first : first + MOVES_AT_ONCE]])
 
 
 def _moves(pairs: Sequence[tuple[Move, Move]]) -> Moves:

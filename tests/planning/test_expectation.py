@@ -54,6 +54,27 @@ def test_without_a_model_it_expects_what_it_has_seen():
         assert quantiles[[0, -1]] == pytest.approx([low, high], rel=0.05)
 
 
+@pytest.mark.parametrize("arrivals", ["bernoulli", "poisson"])
+def test_no_task_is_expected_after_an_end_that_is_set(arrivals):
+    resolved = inputs.resolve(load_scenario("region", ["slots=20", f"workload.arrivals={arrivals}"]))
+    model = resolved.plan((), "lc", second_offload=True, live=False).task_model
+    expectation = Expectation(resolved.system, model, double=True)
+    assert model is not None
+    twin = Twin(resolved.system, build.drawn(model, -1), double=True)
+    twin.fixed = expectation.fixed
+    came = []
+    for end in (3, 40):
+        expectation.end(end)
+        twin.reset(1)
+        counts = []
+        for _ in range(25):
+            counts.append(int(twin.state.ues["number"].sum()))
+            twin.advance(1)
+        came.append([slot for slot in range(1, 25) if counts[slot] > counts[slot - 1]][-1])
+    last = 1 if arrivals == "poisson" else 0  # those of a slot are there at its end
+    assert came == [2 + last, 19 + last]
+
+
 def test_a_density_that_changes_has_brought_what_its_slots_brought():
     resolved = inputs.resolve(
         load_scenario("region", ["workload.profile={every: 2 s, factors: [0.5, 2]}", "workload.arrivals=poisson"])

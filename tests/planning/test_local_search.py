@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 
-from testbed.planning.search import NO_UE, improve
+from testbed.planning.search import MOVES_AT_ONCE, NO_UE, improve
 
 
 class Judge:
@@ -65,3 +65,9 @@ def test_it_stops_when_it_may_try_no_more():
     judge = Judge(40, lambda given: sum(a != b for a, b in zip(given, best, strict=True)))
     search(judge, tries=1)
     assert judge.tried == 1 and not judge.given.any()
+
+
+def test_it_stops_amid_single_flips_too():
+    judge = Judge(40, lambda given: -sum(given))
+    search(judge, tries=10)
+    assert judge.tried == 1 + 2 * MOVES_AT_ONCE and sum(judge.given) == 2 * MOVES_AT_ONCE
