@@ -22,11 +22,10 @@ from typing import Any
 System = dict[str, Any]  # as the run has written it down
 Task = dict[str, int]
 Key = tuple[int, int]  # of a task: its UE's index and its number
-Waiting = tuple[bool, int, int, int, Task]
 
 TOLERANCE_NS, FOREVER = 20, 2**62
 STEADY = {"trace_period_ns": 0, "trace_edges_ns": [], "trace_bps": []}
-EXEC_END, ARRIVAL, ANNOUNCE, DECIDE, START = 1, 2, 3, 5, 6  # order of events at one instant
+FAULT, EXEC_END, ARRIVAL, ANNOUNCE, DECIDE, START = 0, 1, 2, 3, 5, 6  # order of events at one instant
 
 
 def half_up(x: Fraction) -> int:
@@ -60,8 +59,7 @@ def jitter_ns(system: System, ue: int, number: int) -> int:
 def faded_bps(system: System, ue: System, block: int) -> float:
     """Rate in a coherence block, whose power is exponential of unit mean."""
     radio, cap = system["radio"], system["radio"]["max_spectral_efficiency"]
-    power = -math.log(1 - uniform(system["seed"], 4, ue["index"], block, 2))
-    efficiency = math.log2(1 + ue["snr"] * power)
+    efficiency = math.log2(1 - ue["snr"] * math.log(1 - uniform(system["seed"], 4, ue["index"], block, 2)))
     return float(radio["bandwidth_hz"] * (efficiency if cap is None else min(cap, efficiency)))
 
 
@@ -110,7 +108,7 @@ class Server:
         self.cores, self.limit, self.fcfs = es["cores"], es["queue_limit"], es["discipline"] == 1
         self.speeds = list(zip(es.get("speed_edges_ns") or [0], es.get("speeds_hz") or [es["cpu_hz"]], strict=True))
         self.pauses = es.get("pauses_ns", [])
-        self.waiting: list[Waiting] = []
+        self.waiting: list[tuple[bool, int, int, int, Task]] = []
         self.ends: list[int] = []
         self.announced: Fraction | int = 0
 
@@ -122,10 +120,9 @@ class Server:
         rest = sum(half_up(self.work(now, end) / self.hz(now)) for end in self.ends)
         return Fraction(rest + time_ns(sum(ahead), self.hz(now)), self.cores)
 
-    def hz(self, now: int) -> int:
+    def hz(self, now: int) -> Any:
         """The speed at an instant, in cycles/s."""
-        speed: int = next(hz for edge, hz in reversed(self.speeds) if edge <= now)
-        return speed
+        return next(hz for edge, hz in reversed(self.speeds) if edge <= now)
 
     def work(self, begin: int, end: int) -> Fraction:
         """What a core does between two instants, in cycles times 10^9."""
@@ -157,8 +154,7 @@ class Region:
         self.servers = [Server(es) for es in system["ess"]]
         self.local = [Server({"cores": 1, "queue_limit": -1, "discipline": 1, **ue}) for ue in self.ues]
         self.heap: list[tuple[int, int, int, int, int, Callable[..., None], tuple[Any, ...]]] = []
-        self.finished: dict[Key, int] = {}
-        self.age, self.tasks = 0, len(tasks)
+        self.age, self.tasks, self.finished = 0, len(tasks), dict[Key, int]()
         self.radio_free, self.local_free = [0] * len(self.ues), [0] * len(self.ues)
         self.at(0, ANNOUNCE, 0, 0, self.announce)
         for task in sorted(tasks, key=lambda task: (task["ready"], task["number"])):
@@ -167,11 +163,9 @@ class Region:
             else:
                 self.transmit(task)
 
-    def at(
-        self, instant: int, phase: int, ue: int, number: int, action: Callable[..., None], *arguments: object
-    ) -> None:
+    def at(self, when: int, phase: int, ue: int, number: int, action: Callable[..., None], *arguments: object) -> None:
         self.age += 1
-        heapq.heappush(self.heap, (instant, phase, ue, number, self.age, action, arguments))
+        heapq.heappush(self.heap, (when, phase, ue, number, self.age, action, arguments))
 
     def run(self) -> dict[Key, int]:
         """Act on events in order until every task has its end; returns the ends by (UE, number)."""
@@ -196,9 +190,17 @@ class Region:
         start = max(task["ready"], self.radio_free[ue])
         tries = self.tries(task, in_force(self.ues[ue], "loss_edges_ns", "losses", start, self.radio["loss"]), 16)
         self.radio_free[ue] = last_bit_ns(self.system, start, task["bits"] * tries, self.ues[ue])
+        if held := self.known_while_sending(self.ues[ue], task["ready"], self.radio_free[ue]):
+            self.radio_free[ue] = held[0]
+            return self.at(held[0], FAULT, ue, number, self.run_locally, task)  # it is taken back
         later = in_force(self.ues[ue], "added_edges_ns", "added_ns", self.radio_free[ue], 0)
         arrival = self.radio_free[ue] + self.radio["latency_ns"] + jitter_ns(self.system, ue, number) + later
         self.at(when_open(arrival, self.servers[self.ues[ue]["cell"]].pauses), ARRIVAL, ue, number, self.arrive, task)
+
+    def known_while_sending(self, ue: System, ready: int, last: int) -> list[int]:
+        cuts = ue.get("cuts_ns", []) if self.system.get("resilience", {}).get("recovers_from_cuts") else []
+        known = [(when_open(begin + self.system["detection_ns"], ue.get("pauses_ns", [])), end) for begin, end in cuts]
+        return [at for at, end in known if ready < at < min(end, last)]
 
     def tries(self, task: Task, loss: float, field: int) -> int:
         """How often it is sent until nothing of it is lost."""
@@ -223,11 +225,10 @@ class Region:
 
     def enter(self, now: int, task: Task, j: int) -> None:
         server, ue, number = self.servers[j], task["ue"], task["number"]
-        forwarded = j != self.ues[ue]["cell"]
         if 0 <= server.limit <= len(server.waiting) + len(server.ends) - server.cores:
             self.at(self.returned(now, task, j), ARRIVAL, ue, number, self.run_locally, task)
         else:
-            server.waiting.append((forwarded, now, ue, number, task))
+            server.waiting.append((j != self.ues[ue]["cell"], now, ue, number, task))
             self.at(now, START, j, 0, self.start, j)
 
     def start(self, now: int, j: int) -> None:
@@ -283,13 +284,12 @@ def read(path: Path) -> tuple[System, bool, list[Task], dict[Key, tuple[int, int
     system, second_offload = json.loads(meta["system"]), json.loads(meta["second_offload"])
     if system["radio"]["access"] != "dedicated":
         raise NotImplementedError("the cells share their radio; only dedicated access is recomputed here")
-    if used := sorted(name for name, option in system.get("resilience", {}).items() if option not in (None, False, -1)):
+    used = sorted(name for name, option in system.get("resilience", {}).items() if option not in (None, False, -1))
+    if used not in ([], ["recovers_from_cuts"]):
         raise NotImplementedError(f"UEs have options for failures ({', '.join(used)}), which are not recomputed here")
     died = {name for (name,) in db.execute("SELECT source FROM events WHERE kind = 'died'")}
     if who := sorted(died & {one["name"] for one in system["ues"] + system["ess"]}):
-        raise NotImplementedError(
-            f"{', '.join(who)} died; of deaths only the controller's changes no link and no queue"
-        )
+        raise NotImplementedError(f"{', '.join(who)} died; of deaths only the controller's is without consequence here")
     index = {ue["name"]: ue["index"] for ue in system["ues"]}
     tasks, recorded = [], {}
     query = "SELECT ue, number, input_bits, cycles, choice, asked_ns + think_ns, generated_ns, finished_ns FROM tasks"

@@ -122,6 +122,22 @@ def test_the_oracle_agrees_on_planned_changes(change, strategy, tmp_path):
     assert oracle.main(record(tmp_path, plan)) == 0
 
 
+@pytest.mark.parametrize("pause", ["", ", {at: 24 s, for: 5 s, pause: ue-3-2}"])
+def test_the_oracle_agrees_where_ues_take_back_what_a_cut_holds(pause, tmp_path):
+    cuts = "{at: 4.3 s, for: 4 s, every: 5 s, cut: ue-2-1:es-2}, {at: 3.2 s, for: 6 s, every: 10 s, cut: ue-3-2:es-3}"
+    settings = ["slots=60", "density=0.8", "task.input=1.5 MB", "ue.on_cut=recover", f"faults=[{cuts}{pause}]"]
+    resolved = inputs.resolve(load_scenario("region", settings))
+    workload = inputs.generate(resolved.scenario, resolved.system)
+    path = record(tmp_path, resolved.plan(workload, "offload-do", second_offload=True, live=False))
+    assert oracle.main(path) == 0
+    assert (
+        oracle.main(
+            corrupt(path, """UPDATE meta SET value = replace(value, 's_from_cuts":true', 's_from_cuts":false')""")
+        )
+        == 1
+    )
+
+
 @pytest.mark.parametrize("strategy", ["po2-any", "greedy-any"])
 @pytest.mark.parametrize("change", ["", *CHANGES])
 def test_the_oracle_agrees_where_agents_choose_the_target(change, strategy, tmp_path):

@@ -5,13 +5,23 @@ from testbed.watch.snapshot import Snapshot
 
 
 def text(progress: Progress, end_ns: int) -> str:
-    """Where a run that generates tasks until ``end_ns`` is, how many of them ended, and which processes hang."""
+    """Where a run that generates tasks until ``end_ns`` is, how many of them ended, which processes hang, and what may
+    keep it from ending."""
     if progress.phase == "starting":
         return f"starting: {progress.alive} of {progress.processes} processes are ready"
     end_s = end_ns * 1e-9
     at = f"{progress.now_ns * 1e-9:.1f} of {end_s:.{0 if end_s >= 10 else 1}f} s"
     silent = f", no sign of life from {', '.join(progress.silent[:3])}" if progress.silent else ""
-    return f"{progress.phase}: {at}, {progress.finished} of {progress.total} tasks ended{silent}"
+    return f"{progress.phase}: {at}, {progress.finished} of {progress.total} tasks ended{silent}{_held_up(progress)}"
+
+
+def _held_up(progress: Progress) -> str:
+    """What lasts while only tasks that have not ended are waited for, and until when they are."""
+    if progress.phase != "draining" or not progress.lasting:
+        return ""
+    first, more = progress.lasting[0], len(progress.lasting) - 1
+    what = f"{first} and {more} more last" if more else f"{first} lasts"
+    return f"; {what}, the run until {progress.limit_ns * 1e-9:.0f} s"
 
 
 def share(progress: Progress, end_ns: int) -> float | None:

@@ -151,8 +151,6 @@ class Launcher(ProcessGroup):
     def _work(self) -> str:
         """Until drained ("") or the reason why not."""
         end_ns = self.plan.system.end_ns
-        limit = self.plan.emulation.drain_limit_ns
-        limit = limit if limit >= 0 else 2 * end_ns
         supervisor = self.faults.supervisor
         while True:
             if self.interrupted:
@@ -160,7 +158,7 @@ class Launcher(ProcessGroup):
             now = self.clock.now_ns()
             if now >= end_ns and self.ledger.drained(self.faults.absences):
                 return ""
-            if now > end_ns + limit:
+            if now > self.ledger.limit_ns:
                 return DRAIN_LIMIT
             self.wait(self.faults.milliseconds())
             self.receive()

@@ -85,6 +85,7 @@ class ModelFaults:
     def change(self, request: FaultRequest) -> str:
         """A fault that everybody is told before it begins, or ends; returns why not, or ""."""
         launcher = self._launcher
+        since_ns = launcher.clock.now_ns()
         for_ns = round(request.for_s * NS_PER_S) if request.for_s else -1
         try:
             changed = self._changes.asked(launcher.plan, request.do, request.name, for_ns)
@@ -104,7 +105,7 @@ class ModelFaults:
         self._still = _pauses_of(changed.plan)
         for one in self._still:
             process = self._process_of(one.target)
-            if process in self._pauses and one.at_ns <= now < one.until_ns:
+            if process in self._pauses and one.at_ns <= now and since_ns < one.until_ns:
                 self._pauses.begin(process, one.until_ns - int(AWAKE_WALL_NS * launcher.clock.speed))
         return ""
 

@@ -53,8 +53,8 @@ class PlanChanges:
         for _ in range(_TRIES):
             clock = self._clock()
             at_ns = -(-(clock.now_ns() + int(ahead_ns * clock.speed)) // ROUND_NS) * ROUND_NS
-            if at_ns >= plan.system.end_ns:
-                raise InvalidError("the last slot is over, the run only drains", "ask earlier, or give more slots")
+            if at_ns >= plan.system.end_ns and do != LIFT:
+                raise InvalidError("the last slot is over, the run only drains", "lift what lasts, or give more slots")
             changed = self._changed(plan, before, do, text, at_ns, for_ns)
             if clock.now_ns() + _SPARE_WALL_NS * clock.speed <= at_ns:
                 self._resolved = changed.resolved

@@ -11,13 +11,13 @@ from testbed.model.ledger import Absence, absent
 from testbed.model.system import Plan
 from testbed.model.task import NEVER_BEGAN_NS, Task, TaskTable
 from testbed.protocol.endings import closed_row
-from testbed.protocol.rows import Row, TaskRow
+from testbed.protocol.rows import PAUSE, Row, TaskRow
 
 Recorded = Callable[[str, int], TaskRow | None]
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
-    """A moment of a run, for whoever shows it."""
+    """A moment of a run, for whoever shows it: ``lasting`` are faults, ``limit_ns`` is that of the drain limit."""
 
     phase: str
     now_ns: int
@@ -26,6 +26,8 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     alive: int
     processes: int
     silent: tuple[str, ...] = ()
+    lasting: tuple[str, ...] = ()
+    limit_ns: int = -1
 
 
 class TaskCounter:
@@ -68,6 +70,12 @@ class TaskCounter:
         elif self._loops is not None and (row.ue, row.number) not in self._ended:
             self._came[row.ue, row.number] = row.generated_ns
 
+    @property
+    def limit_ns(self) -> int:
+        """The instant of the drain limit: unless the scenario says, twice the run after its last slot."""
+        end_ns, limit_ns = self._plan.system.end_ns, self._plan.emulation.drain_limit_ns
+        return end_ns + (limit_ns if limit_ns >= 0 else 2 * end_ns)
+
     def drained(self, absences: Mapping[str, list[Absence]]) -> bool:
         """Whether every task has ended or went down with its UE; of a closed loop, every one that comes by its end."""
         if self._loops is not None:
@@ -102,7 +110,8 @@ class TaskCounter:
                 yield name, task
 
     def progress(self, now_ns: int, alive: int, processes: int, silent: tuple[str, ...]) -> Progress:
-        """The present moment, 0 until the epoch; ``silent`` are the processes that hang."""
+        """The present moment, 0 until the epoch; ``silent`` are the processes that hang, or stand still by the plan."""
+        lasting = self._lasting(now_ns)
         phase = "running" if now_ns < self._plan.system.end_ns else "draining"
         return Progress(
             phase=phase,
@@ -111,8 +120,14 @@ class TaskCounter:
             total=len(self._plan.workload),
             alive=alive,
             processes=processes,
-            silent=silent,
+            silent=tuple(name for name in silent if f"{PAUSE} {name}" not in lasting),
+            lasting=lasting,
+            limit_ns=self.limit_ns,
         )
+
+    def _lasting(self, now_ns: int) -> tuple[str, ...]:
+        faults = self._plan.disturbances
+        return tuple(one.what for one in faults if one.at_ns <= now_ns and not 0 <= one.until_ns <= now_ns)
 
     def failed_rows(
         self, recorded: Recorded, absences: Mapping[str, list[Absence]], end_ns: int, reason: str

@@ -71,14 +71,25 @@ def header(shown: Snapshot, width: int, note: str = "") -> Text:
         overflow="ellipsis",
     )
     trust = grade(shown)
-    room = min(30, width - text.cell_len - trust.cell_len - 2)
+    trouble = lasting(shown)
+    room = min(30, width - text.cell_len - trust.cell_len - len(trouble) - 2)
+    if trouble and room < 0:
+        trust = Text("")
     if roomy and room >= 6:
         text.append_text(bar(shown.slot / shown.slots if shown.slots else 0.0, room, "cyan"))
     text.append(" ")
     text.append_text(trust)
+    text.append(trouble, style="bold yellow")
     if not shown.controller_alive:
         text.append("  controller lost", style="bold red")
     return text
+
+
+def lasting(shown: Snapshot) -> str:
+    """The fault that lasts, the last one to begin, and how many others do."""
+    faults = [one.fault for one in shown.recovery if one.over_s is None] if shown.phase != ENDED else []
+    more = f" +{len(faults) - 1}" if len(faults) > 1 else ""
+    return f"  {faults[0]}{more}" if faults else ""
 
 
 def brief(shown: Snapshot) -> Text:
@@ -264,10 +275,15 @@ def events(shown: Snapshot, height: int) -> RenderableType:
 def recovery_line(one: Recovery) -> Text:
     """One fault and what it did, so far as is known."""
     dip, recovered, steady = one.words()
+    what = f"dip {dip}, recovered {recovered}, steady {steady}"
+    if one.goodput_dip is None:
+        what = f"unknown: {one.unknown}"
+    counts = (one.tasks_recovered, "back"), (one.tasks_lost, "lost")
+    what += "".join(f", {count} {word}" for count, word in counts if count)
     return Text.assemble(
         (f"{one.began_s:8.2f} s ", "dim"),
         (one.fault, "bold" if one.over_s is not None else "bold yellow"),
-        f": dip {dip}, recovered after {recovered}, steady after {steady}",
+        f": {what}",
         no_wrap=True,
         overflow="ellipsis",
     )

@@ -6,6 +6,7 @@ import re
 import sys
 import threading
 
+import msgspec
 import pytest
 
 from testbed.cli import run_text
@@ -162,6 +163,15 @@ def test_a_run_says_how_far_it_is():
     output = "running: 100.0 of 200 s, 5 of 20 tasks ended, no sign of life from ue-1-1, ue-1-2, ue-1-3"
     assert (run_text.text(running, end_ns), run_text.share(running, end_ns)) == (output, 0.5)
     assert run_text.share(moment("draining", 3 * 10**11), end_ns) is None
+
+
+def test_a_run_that_drains_says_what_lasts_and_until_when():
+    held = msgspec.structs.replace(moment("draining", 3 * 10**11), lasting=("cut ue-1-1:es-1",), limit_ns=6 * 10**11)
+    output = "draining: 300.0 of 200 s, 5 of 20 tasks ended; cut ue-1-1:es-1 lasts, the run until 600 s"
+    assert run_text.text(held, 200 * 10**9) == output
+    more = msgspec.structs.replace(held, lasting=(*held.lasting, "pause es-1"))
+    assert "cut ue-1-1:es-1 and 1 more last, the run" in run_text.text(more, 200 * 10**9)
+    assert "last" not in run_text.text(msgspec.structs.replace(held, phase="running"), 10**12)
 
 
 def test_a_short_run_is_not_said_to_last_no_time():

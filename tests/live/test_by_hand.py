@@ -7,6 +7,7 @@ from testbed.experiments.describing import described
 from testbed.experiments.runner import Order, planned
 from testbed.live import plan_changes
 from testbed.live.model_faults import AWAKE_WALL_NS
+from testbed.live.progress import TaskCounter
 from testbed.model.delay import NS_PER_S
 from testbed.model.revision import revised
 from testbed.protocol.rows import FAULT_ASKED, FAULT_BEGAN, FAULT_OVER, PAUSE, REQUEST_REFUSED, RESUME
@@ -89,6 +90,29 @@ def test_what_has_no_end_lasts_until_it_is_lifted(kind, phrase, by_kind, launche
     assert kept(launcher).disturbances == launcher.plan.disturbances
 
 
+@pytest.mark.parametrize(("kind", "phrase"), [*KINDS[:-1], (PAUSE, "es-1"), (PAUSE, "ue-1-2")])
+def test_what_has_no_end_is_lifted_while_the_run_drains(kind, phrase, launcher):
+    """An overload alone is over with the last slot."""
+    asked(launcher, 26, kind, phrase)
+    launcher.at(26.5)
+    counter = TaskCounter(launcher.plan)
+    (lasting,) = counter.progress(34 * NS_PER_S, 1, 1, ("es-1", "ue-1-2", "ue-1-3")).lasting
+    assert lasting.startswith(kind) and counter.limit_ns == launcher.plan.system.end_ns * 3
+    asked(launcher, 35, RESUME if kind == PAUSE else LIFT, phrase.split(" to ")[0])
+    launcher.at(36)
+    assert launcher.events(REQUEST_REFUSED) == []
+    made = next(one for one in launcher.plan.disturbances if one.what == lasting)
+    assert made.until_ns == int((35 + AHEAD_S) * NS_PER_S)
+    assert kept(launcher).disturbances == launcher.plan.disturbances
+    assert TaskCounter(launcher.plan).progress(36 * NS_PER_S, 1, 1, ()).lasting == ()
+
+
+def test_who_stands_still_by_the_plan_is_not_said_to_hang(launcher):
+    asked(launcher, 26, PAUSE, "es-1")
+    moment = TaskCounter(launcher.plan).progress(34 * NS_PER_S, 1, 1, ("es-1", "ue-1-3"))
+    assert moment.silent == ("ue-1-3",) and moment.lasting == ("pause es-1",)
+
+
 def test_who_is_to_stand_still_by_the_model_is_really_stopped(launcher):
     asked(launcher, 3, PAUSE, "es-1", 4.0)
     assert launcher.supervisor.frozen == []
@@ -115,6 +139,21 @@ def test_a_pause_without_an_end_lasts_until_somebody_resumes(launcher):
     assert [ue.pauses_ns for ue in launcher.plan.system.ues if ue.pauses_ns] == [
         ((int((3 + AHEAD_S) * NS_PER_S), int((12 + AHEAD_S) * NS_PER_S)),)
     ]
+
+
+def test_a_process_goes_on_though_telling_everybody_took_longer_than_its_pause_had_left(launcher, monkeypatch):
+    asked(launcher, 3, PAUSE, "ue-1-2")
+    launcher.at(4)
+    follow = launcher.follow
+
+    def slowly(plan, revision):
+        follow(plan, revision)
+        launcher.now_ns += NS_PER_S
+
+    monkeypatch.setattr(launcher, "follow", slowly)
+    asked(launcher, 12, RESUME, "ue-1-2")
+    launcher.at(14)
+    assert launcher.supervisor.thawed == ["ue-1-2"] and launcher.supervisor.frozen == []
 
 
 def test_a_controller_stands_still_outside_of_the_model(launcher):

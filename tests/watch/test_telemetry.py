@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 from rich.console import Console
 
-from testbed.analysis.recovery import recoveries
+from testbed.analysis.recovery import TOO_EARLY, Recovery, recoveries
 from testbed.experiments.runner import summary_of
 from testbed.model.task import OFFLOAD
 from testbed.protocol.rows import EventRow, UpdateRow
@@ -122,6 +122,19 @@ def test_a_fault_is_shown_with_what_it_did_as_the_summary_has_it():
     screen.print(panels.events(shown, 6))
     text = screen.export_text()
     assert "slow es-2 to 0.05: dip" in text and "fault over" in text
+    early_shown = played(run, 24 * NS)
+    assert panels.header(early_shown, 80).plain.endswith("  slow es-2 to 0.05")
+    assert "slow" not in panels.header(shown, 80).plain
+
+
+def test_what_came_back_is_counted_and_what_is_unknown_has_a_reason():
+    cut = Recovery(fault="cut ue-1-1:es-1", began_s=12.0, over_s=15.0, goodput_dip=0.25, tasks_recovered=13)
+    counted = "   12.00 s cut ue-1-1:es-1: dip 25 %, recovered –, steady –, 13 back"
+    assert panels.recovery_line(cut).plain == counted
+    unknown = Recovery(fault="slow es-2 to 0.3", began_s=2.0, over_s=None, unknown=TOO_EARLY, tasks_lost=1)
+    assert panels.recovery_line(unknown).plain.endswith(
+        "to 0.3: unknown: less than 5 slots without a fault before it, 1 lost"
+    )
 
 
 def test_each_learner_is_shown_by_itself():

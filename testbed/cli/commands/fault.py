@@ -26,6 +26,7 @@ from testbed.record import database, directory, fault_requests, reader
 from testbed.record.backends import TESTBED
 from testbed.record.fault_requests import CAN_BE_ASKED, LIFT, UNDONE_BY, FaultRequest
 from testbed.scenario import units
+from testbed.scenario.fault_grammar import FaultPhrase
 from testbed.scenario.fault_kinds import FAULT_KINDS
 
 DONE_BY = {KILL: DIED, RESTART: RESTARTED, PAUSE: PAUSED, RESUME: RESUMED}
@@ -50,7 +51,13 @@ def add(parser: argparse.ArgumentParser) -> None:
         help="es-1, ue-1-3, controller; cell 1 x 3; es-2 to 50%%; ue-1-3 to 1 Mbit/s loss 10%% +20 ms both ways; "
         "ue-1-3:es-1, es-1:es-2; cell 2; with `for 10 s` behind it, or --for",
     )
-    parser.add_argument("--for", dest="duration", metavar="TIME", help="emulated time until it is undone")
+    parser.add_argument(
+        "--for",
+        dest="duration",
+        metavar="TIME",
+        help="emulated time until it is undone; without it, lift, restart or resume undoes it, also while the run "
+        "drains; tasks that wait for that are waited for until the drain limit, and fail then",
+    )
 
 
 def main(args: argparse.Namespace) -> int:
@@ -67,7 +74,7 @@ def main(args: argparse.Namespace) -> int:
         (last,) = db.execute("SELECT coalesce(max(rowid), 0) FROM events").fetchone()
     fault_requests.ask(path, request)
     done = _awaited(args.run, record, request, last)
-    undone = f", {_undone(request)} after {_lasting(request)}" if request.for_s else ""
+    undone = f", {_undone(request)} after {_lasting(request)}" if request.for_s else _until(args.run, request)
     print_text(f"{args.run}: {_said(request, done)}{undone}")
     return 0
 
@@ -116,6 +123,15 @@ def _said(request: FaultRequest, done: Iterable[EventRow]) -> str:
     if request.do in DONE_BY:
         return f"{request.name} {SAID[request.do]} since {at}"
     return f"{first.detail} since {at}"
+
+
+def _until(run: str, request: FaultRequest) -> str:
+    """The command that undoes what was asked for without an end; "" where nothing lasts."""
+    if request.do in UNDONE_BY:
+        return f", until testbed fault {run} {UNDONE_BY[request.do]} {request.name}"
+    if request.do not in FAULT_KINDS:
+        return ""
+    return f", until testbed fault {run} {LIFT} {request.do} {FaultPhrase(request.do).parse(request.name).target}"
 
 
 def _undone(request: FaultRequest) -> str:
