@@ -11,8 +11,8 @@ from testbed.policy.choosing import PricedAny
 from testbed.policy.heuristics import Policy, Priced
 
 THINK_NS = 20_000_000
-USUAL_BASE = Priced(0.3, 0.1)
-USUAL_ANY_BASE = PricedAny(0.3, 0.1, 0.3)
+USUAL_BASE = Priced(-0.3, 0.2)  # better to plan from than prices that are tuned to decide alone
+USUAL_ANY_BASE = PricedAny(-0.3, 0.3, 0.3)
 
 
 class Planned(msgspec.Struct, frozen=True):
