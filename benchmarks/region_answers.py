@@ -11,6 +11,7 @@ import numpy as np
 
 from controller.server import DecisionServer
 from harness import report, table
+from testbed.model.delay import MS_PER_NS
 from testbed.model.system import System
 from testbed.model.task import Task
 from testbed.planning.answering import answering
@@ -25,7 +26,6 @@ from testbed.trace import inputs
 CELL = "{{es: {{cpu: {} GHz}}, ues: {}}}"
 NETWORK = RegionalNetwork(initial(1, layout(REGIONAL)), double=True)
 BACKLOG_NS, OWN_CYCLES = 300_000_000, 10**9
-MS_PER_NS = 1e-6
 
 
 class Region:
