@@ -90,8 +90,8 @@ class Server:
         for onward in self._moving.moved_on(system, now_ns):
             actions += transfers.forward(system, onward, again=True)
         for answer in self._moving.held_answers(now_ns):
-            send = self._answer(answer.job, rejected=answer.rejected)
-            actions += [send] if send.at_ns != answer.at_ns else []
+            send = self._answer(answer.job, rejected=answer.rejected, told=answer.told)
+            actions += [send] if send.at_ns not in answer.told else []
         return actions
 
     def _boundary(self, slot: int) -> Wake:
@@ -176,10 +176,10 @@ class Server:
         """When the result of a job is at its UE."""
         return transmission.returned_ns(self.system, self._ues[job.ue.name], job.task.number, job.end_ns, self.es.index)
 
-    def _answer(self, job: Job, *, rejected: bool) -> Send:
-        """The result of a job that has ended; it is kept in mind until it has come."""
+    def _answer(self, job: Job, *, rejected: bool, told: frozenset[int] = frozenset()) -> Send:
+        """The result of a job that has ended, at the instants ``told`` so far; it is kept in mind until it has come."""
         at = self._returned_ns(job)
-        self._moving.answered(Answer(job, at, rejected))
+        self._moving.answered(Answer(job, at, rejected, told | {at}))
         return self._result(job, at, rejected=rejected)
 
     def _result(self, job: Job, at_ns: int, *, rejected: bool = False) -> Send:
@@ -216,7 +216,8 @@ class Server:
         if job is None:
             return []
         self._queue.finish(event.core)
-        self._moving.answered(Answer(job, self._returns_ns.pop(event.core), rejected=False))
+        returns_ns = self._returns_ns.pop(event.core)
+        self._moving.answered(Answer(job, returns_ns, rejected=False, told=frozenset({returns_ns})))
         return self._dispatch_soon(now_ns)
 
     def _dispatch(self) -> list[Action]:

@@ -9,11 +9,21 @@ from testbed.protocol.messages import Forward
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """The result of a job is at its UE at ``at_ns``; ``rejected`` where there was no place for it."""
+    """The result of a job is at its UE at ``at_ns``, as it was ``told`` with any other instant that was said before;
+    ``rejected`` where there was no place for it."""
 
     job: Job
     at_ns: int
     rejected: bool
+    told: frozenset[int]
+
+
+class Transit(msgspec.Struct, frozen=True):
+    """A task on its way to another ES, where it arrives at ``at_ns``; ``told`` as of an `Answer`."""
+
+    onward: Onward
+    at_ns: int
+    told: frozenset[int]
 
 
 class UnderWay:
@@ -21,7 +31,7 @@ class UnderWay:
 
     def __init__(self) -> None:
         self._changes = False
-        self._on_backhaul: list[tuple[Onward, int]] = []
+        self._on_backhaul: list[Transit] = []
         self._answers: list[Answer] = []
         self._taken_over: set[tuple[int, int]] = set()
 
@@ -31,14 +41,16 @@ class UnderWay:
 
     def sent_on(self, onward: Onward, arrival_ns: int) -> None:
         """A task goes to another ES."""
-        self._on_backhaul.append((onward, arrival_ns))
+        self._on_backhaul.append(Transit(onward, arrival_ns, frozenset({arrival_ns})))
 
     def moved_on(self, system: System, now_ns: int) -> list[Onward]:
-        """The tasks on the backhaul that arrive at other instants than was said."""
+        """The tasks on the backhaul that arrive at instants which were not said yet."""
         self.prune(now_ns)
-        before = self._on_backhaul
-        self._on_backhaul = [(onward, onward.arrival_ns(system)) for onward, _ in before]
-        return [new[0] for old, new in zip(before, self._on_backhaul, strict=True) if old != new]
+        before, self._on_backhaul = self._on_backhaul, []
+        for one in before:
+            at_ns = one.onward.arrival_ns(system)
+            self._on_backhaul.append(Transit(one.onward, at_ns, one.told | {at_ns}))
+        return [new.onward for old, new in zip(before, self._on_backhaul, strict=True) if new.told != old.told]
 
     def answered(self, answer: Answer) -> None:
         """A result goes back to its UE."""
@@ -52,7 +64,7 @@ class UnderWay:
 
     def prune(self, now_ns: int) -> None:
         """Forget what has come where it was to go."""
-        self._on_backhaul = [one for one in self._on_backhaul if one[1] > now_ns]
+        self._on_backhaul = [one for one in self._on_backhaul if one.at_ns > now_ns]
         self._answers = [answer for answer in self._answers if answer.at_ns > now_ns]
 
     def is_due(self, system: System, job: Job, forward: Forward, es: int) -> bool:

@@ -57,6 +57,7 @@ def test_a_task_on_a_backhaul_that_is_cut_is_told_of_once_more_and_its_data_are_
     cut = BackhaulCut(one=0, other=1, cuts_ns=((1002 * MS, 2002 * MS),))
     anew = sends(server.revise(1001 * MS, msgspec.structs.replace(made, backhaul_cuts=(cut,)), ()))
     assert [(one.body.arrival_ns, one.at_ns, one.payload_bits) for one in anew] == [(2009 * MS, 2009 * MS, 0)]
+    assert sends(server.revise(1001 * MS, made, ())) == []  # lifted in time: it comes as was said at first
 
 
 def test_an_answer_under_way_that_comes_as_was_said_is_not_sent_again():
@@ -64,6 +65,10 @@ def test_an_answer_under_way_that_comes_as_was_said_is_not_sent_again():
     server = Server(made, 0, second_offload=False)
     events = [(n * MS, 2, Forward("ue-1-1", task_of(0, n), NO_TRIP, 0)) for n in range(3)]
     assert [one.body.rejected for one in sends(drive(server, events, until=2 * MS)) if isinstance(one.body, Result)]
+    assert sends(server.revise(2 * MS, made, ())) == []
+    cut = msgspec.structs.replace(made.ues[0], cuts_ns=((1 * MS, 9 * MS),))
+    anew = sends(server.revise(2 * MS, msgspec.structs.replace(made, ues=(cut,)), ()))
+    assert anew and all(isinstance(one.body, Result) and one.at_ns > 9 * MS for one in anew)
     assert sends(server.revise(2 * MS, made, ())) == []
 
 
