@@ -6,7 +6,7 @@ from edge_server.server import Server
 from testbed.model.delay import NS_PER_S
 from testbed.model.system import BackhaulCut, Radio
 from testbed.protocol.actions import Boundary, Execute, Record, Send, Wake
-from testbed.protocol.messages import Announce, Forward, Result, Trip
+from testbed.protocol.messages import Announce, Ask, Forward, Result, Trip
 from tests.cores.test_server import drive, post
 from tests.support import MS, system, task_of
 from ue_agent.agent import Agent
@@ -77,3 +77,13 @@ def test_a_ue_records_what_it_sees_in_the_slots_of_generation_alone():
     agent = Agent(system(slots=2), 0, (task_of(0, 0, at=NS_PER_S),))
     recorded = [any(isinstance(one, Record) for one in agent.handle(n * NS_PER_S, Boundary(n))) for n in range(4)]
     assert recorded == [True, True, False, False]
+
+
+def test_a_ue_asks_about_the_tasks_of_the_plan_as_it_is_now():
+    """An overload by hand adds one that nobody knew of when the run began."""
+    made, first, more = system(slots=3), task_of(0, 0, at=MS), task_of(0, 1, at=2 * MS)
+    agent = Agent(made, 0, (first,))
+    agent.handle(0, Boundary(0))
+    agent.revise(MS, made, (first, more))
+    asks = [one.body for one in sends(agent.handle(NS_PER_S, Boundary(1))) if isinstance(one.body, Ask)]
+    assert [ask.tasks for ask in asks] == [(first, more)]
