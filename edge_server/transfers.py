@@ -38,14 +38,18 @@ class Onward(msgspec.Struct, frozen=True):
     target: int
     at_ns: int
 
-    def arrival_ns(self, system: System) -> int:
-        """When it is there; while the backhaul is cut it stands still."""
+    def last_bit_ns(self, system: System) -> int:
+        """When its last bit leaves; while the backhaul is cut, or an end of it paused, it stands still."""
         rate, bits = system.backhaul.rate_bps, self.job.task.input_bits
         cuts = system.standing_between(self.job.ue.cell, self.target)
-        last_bit_ns = after_ns(self.at_ns, transfer_ns(bits, rate))
         if cuts:
-            last_bit_ns = link.capped_end_ns(self.at_ns, bits, standing_still(cuts, rate), (0,), (rate,), FOREVER_NS)
-        return open_ns(last_bit_ns + system.backhaul.latency_ns, system.edge_servers[self.target].pauses_ns)
+            return link.capped_end_ns(self.at_ns, bits, standing_still(cuts, rate), (0,), (rate,), FOREVER_NS)
+        return after_ns(self.at_ns, transfer_ns(bits, rate))
+
+    def arrival_ns(self, system: System) -> int:
+        """When it is there: an ES that is paused takes it in when it goes on."""
+        there_ns = self.last_bit_ns(system) + system.backhaul.latency_ns
+        return open_ns(there_ns, system.edge_servers[self.target].pauses_ns)
 
 
 def forward(system: System, onward: Onward, *, again: bool = False) -> list[Action]:
@@ -76,7 +80,7 @@ def backhaul(system: System, job: Job, arrival_ns: int, es: Es) -> Record:
         attempts=1,
         ready_ns=sent_ns,
         start_ns=sent_ns,
-        end_ns=arrival_ns - system.backhaul.latency_ns,
+        end_ns=Onward(job, es.index, sent_ns).last_bit_ns(system),
         arrival_ns=arrival_ns,
     )
     return Record(row)

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
+from testbed.model.cuts import closed_ns
 from testbed.model.delay import duration_ns
 from testbed.model.energy import compute_energy_j, transmit_energy_j
 from testbed.model.ledger import Absence as Absence
@@ -70,7 +71,8 @@ def failed_row(ue: Ue, task: Task, row: TaskRow | None, reason: str, at_ns: int)
     """The row of a task that failed at ``at_ns``: what was known of its decision, and what its UE spent on it by then.
 
     Instants that were planned and never came are -1. ``airtime_ns`` and ``local_execution_ns`` are what was done of it
-    since its last post; what was spent on earlier ones is in the energy of ``row``.
+    since its last post, and nothing is executed while the UE stands still; what was spent on earlier ones is in the
+    energy of ``row``.
     """
     if row is None:
         return TaskRow(**identity(ue, task), state=FAILED, reason=reason)
@@ -80,7 +82,7 @@ def failed_row(ue: Ue, task: Task, row: TaskRow | None, reason: str, at_ns: int)
     start, end = _come(row.start_ns, at_ns), _come(row.end_ns, at_ns)
     airtime = (at_ns if tx_end < 0 else tx_end) - tx_start if tx_start >= 0 else 0
     whole = duration_ns(task.cycles, ue.cpu_hz)
-    executed = min(whole, at_ns - start) if start >= 0 else 0
+    executed = min(whole, at_ns - start - closed_ns(start, at_ns, ue.pauses_ns)) if start >= 0 else 0
     share = executed / whole if executed < whole else 1.0
     energy = row.energy_j + transmit_energy_j(ue.tx_power_w, airtime)
     if start >= 0:

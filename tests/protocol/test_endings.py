@@ -39,6 +39,17 @@ def test_a_ue_that_dies_while_it_computes_has_spent_that_share():
     assert (waiting.start_ns, waiting.end_ns, waiting.energy_j) == (-1, -1, 0.0)
 
 
+def test_a_ue_that_stood_still_before_it_died_has_spent_nothing_meanwhile():
+    """Paused after 0.3 s for 0.4 s, and dead after 0.9 s: half a second of 2 s was executed."""
+    still = (300 * MS, 700 * MS)
+    hardware = system((1,), (NS_PER_S,), slots=4)
+    paused = msgspec.structs.replace(hardware, ues=(msgspec.structs.replace(hardware.ues[0], pauses_ns=(still,)),))
+    tasks, faults = ordered([task_of(0, 0, cycles=2 * NS_PER_S)]), [Fault("ue-1-1", 900 * MS)]
+    (row,) = simulate(plan(paused, tasks, double=False, faults=faults), FixedChoice(LOCAL)).tasks
+    assert (row.state, row.start_ns, row.local_execution_ns) == (FAILED, 0, 500 * MS)
+    assert row.energy_j == pytest.approx(0.25 * 2.0)
+
+
 def test_a_task_that_came_back_has_cost_both():
     """0.3 s of sending until its ES died, and what was executed locally from 0.4 s on."""
     faults = [Fault("es-1", 300 * MS), Fault("ue-1-1", 900 * MS)]

@@ -7,6 +7,7 @@ import pytest
 from testbed.protocol.rows import STALE
 from tests.swarm.campaign import blocks, failure, play_block, smallest, table
 from tests.swarm.cases import Case, drawn, made, read
+from tests.swarm.faults import KINDS
 from tests.swarm.play import play
 from tests.swarm.shrink import shrunk
 
@@ -19,7 +20,7 @@ def test_nothing_is_wrong_in_any_run_of_the_swarm(first):
     block = play_block(first, SEEDS // len(list(blocks(0, SEEDS - 1))), "")
     assert block.failed == [], f"python -m tests.swarm {block.failed[0]}..{block.failed[0]} shrinks the first"
     assert block.events > 20 * block.seeds
-    assert block.faults.keys() == {"kill", "slow", "degrade", "cut", "partition", "overload"}
+    assert block.faults.keys() == KINDS.keys()
 
 
 @pytest.mark.parametrize("file", KEPT, ids=lambda file: file.stem)

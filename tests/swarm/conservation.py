@@ -33,6 +33,16 @@ def wrong_execution(execute: Execute, edges_ns: Sequence[int], speeds_hz: Sequen
     return ""
 
 
+def speed_of(ue: Ue) -> tuple[list[int], list[float]]:
+    """The speed of a UE over time, as `wrong_execution` takes it: 0 while it is paused."""
+    return _capped([0], [ue.cpu_hz], *_standstills(ue.pauses_ns))
+
+
+def paused_ns(ue: Ue, begin_ns: int, end_ns: int) -> int:
+    """For how long a UE is paused from ``begin_ns`` to ``end_ns``."""
+    return sum(max(0, min(end, end_ns) - max(begin, begin_ns)) for begin, end in ue.pauses_ns)
+
+
 def wrong_transmission(system: System, ue: Ue, row: LinkRow) -> str:
     """What is wrong with a transmission: its order, or the bits that it moved in its time."""
     if not row.ready_ns <= row.start_ns <= row.end_ns <= row.arrival_ns:
@@ -40,7 +50,10 @@ def wrong_transmission(system: System, ue: Ue, row: LinkRow) -> str:
     bits = row.bits * row.attempts
     if row.link != row.ue:
         one, other = (int(name.split("-")[1]) - 1 for name in (row.link, row.to))
-        edges, rates = _capped([0], [system.backhaul.rate_bps], *_standstills(system.cuts_between(one, other)))
+        edges, rates = [0], [system.backhaul.rate_bps]
+        ends = system.edge_servers[one], system.edge_servers[other]
+        for spans_ns in (system.cuts_between(one, other), *(es.pauses_ns for es in ends)):
+            edges, rates = _capped(edges, rates, *_standstills(spans_ns))
         moved = piecewise(edges, rates, row.start_ns, row.end_ns)
         return _compared(moved, bits, system.backhaul.rate_bps, len(edges))
     if system.radio.coherence_ns:
@@ -69,7 +82,7 @@ def _rates(system: System, ue: Ue, until_ns: int) -> tuple[list[int], list[float
 
 
 def _standstills(cuts_ns: Sequence[tuple[int, int]]) -> tuple[list[int], list[float]]:
-    """Cuts as a cap over time."""
+    """Cuts, or pauses, as a cap over time."""
     edges, caps = [0], [float("inf")]
     for begin, end in cuts_ns:
         edges += [begin, end]

@@ -20,6 +20,7 @@ from testbed.scenario.load import load_scenario
 from testbed.sim.simulation import simulate
 from testbed.trace import inputs
 from tests.swarm.cases import Case
+from tests.swarm.conservation import paused_ns
 from tests.swarm.play import Played, play
 
 PARTS = (
@@ -106,7 +107,9 @@ def wrong_row(plan, row):
     if row.asked_ns not in (-1, plan.system.asked_ns(task)):
         yield f"{key} was asked about at {row.asked_ns}"
     whole = duration_ns(row.cycles, ue.cpu_hz)
-    executed = ue.kappa * ue.cpu_hz**3 * row.local_execution_ns * 1e-9
+    # Where it came to its end, the pauses in it are in the record; where it failed, what was executed is.
+    still = paused_ns(ue, row.start_ns, row.start_ns + row.local_execution_ns) if row.state != FAILED else 0
+    executed = ue.kappa * ue.cpu_hz**3 * (row.local_execution_ns - still) * 1e-9
     energy = ue.tx_power_w * row.airtime_ns * 1e-9 + executed
     if row.state == FAILED:
         if row.local_execution_ns > whole or abs(row.energy_j - energy) > 1e-6:
@@ -116,7 +119,7 @@ def wrong_row(plan, row):
     if sum(parts) != row.measured_ns or min(parts) < 0:
         yield f"{key}: {parts} of {row.measured_ns}"
     local = row.choice == 0 or row.recovered or row.rejected
-    if (row.local_execution_ns, bool(row.execution_ns)) != (whole if local else 0, not local):
+    if (row.local_execution_ns, bool(row.execution_ns)) != (whole + still if local else 0, not local):
         yield f"{key}: local {row.local_execution_ns}, at an ES {row.execution_ns}"
     lost = ue.tx_power_w * (row.tx_end_ns - row.tx_start_ns) * 1e-9 if row.recovered and row.tx_start_ns >= 0 else 0.0
     if abs(row.energy_j - energy - lost) > (1e-9 if local else 1e-12):  # an execution is of whole nanoseconds
@@ -191,7 +194,8 @@ def kept_on_cut_radios(plan, made):
     system = plan.system
     died = {fault.name for fault in plan.faults} & {es.name for es in system.edge_servers}
     for ue in system.ues if system.resilience.recovers_from_cuts else ():
-        known = {begin: begin + system.detection_ns for begin, end in ue.cuts_ns if begin + system.detection_ns < end}
+        known = {begin: _goes_on_ns(ue, begin + system.detection_ns) for begin, _ in ue.cuts_ns}
+        known = {begin: at for begin, at in known.items() if at < dict(ue.cuts_ns)[begin]}
         for row in made.links:
             if row.link == ue.name and any(row.ready_ns < at < row.end_ns for at in known.values()):
                 yield f"{(row.ue, row.number)} was sent from {row.start_ns} to {row.end_ns}, through a known cut"
@@ -199,6 +203,11 @@ def kept_on_cut_radios(plan, made):
             lost = row.ue == ue.name and row.recovered and row.tx_start_ns >= 0 and row.state != FAILED
             if lost and not died and known.get(row.tx_end_ns) != row.reentry_ns:
                 yield f"{(row.ue, row.number)} was taken back at {row.reentry_ns}, and on the air until {row.tx_end_ns}"
+
+
+def _goes_on_ns(ue, at_ns):
+    """``at_ns``, or the end of the pause in which it lies."""
+    return next((end for begin, end in ue.pauses_ns if begin <= at_ns < end), at_ns)
 
 
 def recorded_run(resolved, plan, rows, meta):

@@ -40,8 +40,13 @@ def _slow(rng: Random, scenario: Scenario) -> dict[str, Any]:
 
 
 def _degrade(rng: Random, scenario: Scenario) -> dict[str, Any]:
-    to = rng.choice(("200 kbit/s", "+300 ms", "1 Mbit/s +20 ms"))
-    return {"for": _some(rng), "degrade": f"{rng.choice(ue_names(scenario))} to {to}"}
+    to = rng.choice(("200 kbit/s", "+300 ms", "1 Mbit/s +20 ms", "loss 30%", "1 Mbit/s loss 10% +20 ms"))
+    ways = rng.choice(("", " both ways"))
+    return {"for": _some(rng), "degrade": f"{rng.choice(ue_names(scenario))} to {to}{ways}"}
+
+
+def _pause(rng: Random, scenario: Scenario) -> dict[str, Any]:
+    return {"for": _some(rng), "pause": rng.choice((*server_names(scenario), *ue_names(scenario)))}
 
 
 def _cut(rng: Random, scenario: Scenario) -> dict[str, Any]:
@@ -64,6 +69,7 @@ def _overload(rng: Random, scenario: Scenario) -> dict[str, Any]:
 KINDS: dict[str, Drawer] = {
     "kill": _kill,
     "slow": _slow,
+    "pause": _pause,
     "degrade": _degrade,
     "cut": _cut,
     "partition": _partition,

@@ -53,7 +53,7 @@ class Watched(Simulation):
         super()._act(source, actions)
 
     def _start(self, name: str, from_ns: int) -> None:
-        self.watch.born(name)
+        self.watch.born(name, from_ns)
         super()._start(name, from_ns)
 
     def _crash(self, fault: Any) -> None:

@@ -18,7 +18,7 @@ from testbed.protocol.actions import Action, Execute, Finish, Lost, Record, Send
 from testbed.protocol.messages import Forward, Post, Result
 from testbed.protocol.rows import LinkRow, SlotRow, TaskRow, UeSlotRow
 from tests.swarm.books import Books, Key, Waiting
-from tests.swarm.conservation import wrong_execution, wrong_slot, wrong_transmission
+from tests.swarm.conservation import speed_of, wrong_execution, wrong_slot, wrong_transmission
 from ue_agent.agent import Agent
 from ue_agent.events import Arises
 
@@ -64,10 +64,10 @@ class Watch:
             self.complain(f"time goes back to {now_ns}")
         self._now = now_ns
 
-    def born(self, name: str) -> None:
-        """A life of a process begins."""
+    def born(self, name: str, from_ns: int) -> None:
+        """A life of a process begins at ``from_ns``."""
         if name in self._servers:
-            self._books[name] = Books(self._servers[name], self._now)
+            self._books[name] = Books(self._servers[name], from_ns)
             for dead, died in self._dead.items():
                 self._books[name].deaths[dead].append(died)
         self._dead.pop(name, None)
@@ -226,7 +226,7 @@ class Watch:
         if execute.start_ns < self._local_free[source]:
             self.complain(f"{source} executes two tasks at once")
         self._local_free[source] = execute.end_ns
-        if problem := wrong_execution(execute, (0,), (ue.cpu_hz,)):
+        if problem := wrong_execution(execute, *speed_of(ue)):
             self.complain(f"{source} executes {key} {problem}")
         for name, books in self._books.items():
             if self.exact and books.holds(key):
