@@ -56,7 +56,7 @@ VARIANTS: dict[str, tuple[dict[str, Any], ...]] = {
     ),
 }
 MANY = (5, 10, 20, 50)
-SIZED = {"sequential": MANY, "factored": MANY, "continuous": MANY, "joint": (2, 5, 8, 10, 12)}
+SIZED = {"sequential": MANY, "factored": MANY, "continuous": MANY, "joint": (2, 5, 8)}
 ELSEWHERE = {
     "2 UEs a cell": (2, 0.4, 1.0),
     "10 UEs a cell": (10, 2.0, 1.0),
