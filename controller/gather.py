@@ -63,7 +63,7 @@ class Gathering:
             announced = self._announced.get(es.index)
             if es.name not in silent and (announced is None or announced.slot < slot):
                 return False
-        return len(asks) == len(ues) or all(ue.name in asks or ue.name in silent for ue in ues)
+        return all(ue.name in asks or ue.name in silent for ue in ues)
 
     def view(self, cell: int, slot: int, asks: Asks) -> CellView:
         """What the agent of ``cell`` sees, given the ``asks`` of its own UEs by name (at least one)."""
