@@ -99,7 +99,7 @@ class WatchApp(App[None]):
         self._frame, self._settling, self._shape = 0, SETTLING, (0, 0)
         self._grade: str | None = None
         self._over = not feed.live
-        self._asked = Asked()
+        self._requests = Asked()
         self.shown: Snapshot | None = None
 
     def compose(self) -> ComposeResult:
@@ -156,7 +156,7 @@ class WatchApp(App[None]):
 
     def _tell_refused(self, shown: Snapshot) -> None:
         """What was asked for and is refused takes the place of what was said of it."""
-        for refusal in self._asked.refused(shown):
+        for refusal in self._requests.refused(shown):
             self.clear_notifications()
             self.notify(refusal, severity="error", markup=False)
 
@@ -293,7 +293,7 @@ class WatchApp(App[None]):
 
     def _was_asked(self, request: FaultRequest | None) -> None:
         if request is not None:
-            self._asked.add(request, self.shown)
+            self._requests.add(request, self.shown)
 
     def action_leave(self) -> None:
         """Close the view; of a run that goes on, ask whether it shall end."""

@@ -17,12 +17,12 @@ class Asked:
 
     def refused(self, shown: Snapshot) -> list[str]:
         """What has been refused since, each with the reason; nothing twice."""
-        found = []
+        refusals = []
         for one in tuple(self._waiting):
-            head, before = one
+            head, earlier = one
             for event in shown.events:
-                if event.kind == REQUEST_REFUSED and event.detail.startswith(head) and event not in before:
-                    found.append(event.detail)
+                if event.kind == REQUEST_REFUSED and event.detail.startswith(head) and event not in earlier:
+                    refusals.append(event.detail)
                     self._waiting.remove(one)
                     break
-        return found
+        return refusals
