@@ -43,7 +43,7 @@ def text(comparison: Comparison, columns: int = 0) -> str:
         _workloads(comparison),
         table(HEAD, rows, columns),
         "\n".join(_failed(name, one.policy_errors) for name, one in comparison.policies.items() if one.policy_errors),
-        "\n".join([*map(_pair, pairs), *_test(pairs, comparison.workloads)]),
+        "\n".join([*(_pair(pair, several=_tested(pairs) > 1) for pair in pairs), *_test(pairs, comparison.workloads)]),
         f"lowest overhead: {winner}" if winner and pairs else "",
         checkpoints(labelled),
     ]
@@ -75,11 +75,15 @@ def _workloads(comparison: Comparison) -> str:
 
 def _test(pairs: list[Pair], workloads: int) -> list[str]:
     """How the pairs were tested, in one line; none where they were not."""
-    tested = sum(not math.isnan(pair.p) for pair in pairs)
+    tested = _tested(pairs)
     if not tested:
         return []
-    holm = f", p corrected for {tested} pairs (Holm)" if tested > 1 else ""
+    holm = f", p corrected for {tested} pairs (Holm), each interval for its pair alone" if tested > 1 else ""
     return [f"two-sided t test of the ratio, paired by workload ({workloads}), level {100 * LEVEL:g} %{holm}"]
+
+
+def _tested(pairs: list[Pair]) -> int:
+    return sum(not math.isnan(pair.p) for pair in pairs)
 
 
 def _failed(name: str, times: int) -> str:
@@ -93,7 +97,8 @@ def _shown(interval: Interval) -> str:
     return f"{interval.mean:.4f}" if math.isnan(half) else f"{interval.mean:.4f} ± {half:.4f}"
 
 
-def _pair(pair: Pair) -> str:
+def _pair(pair: Pair, *, several: bool) -> str:
+    """A pair in words; of ``several``, p is corrected and the interval is not."""
     if math.isnan(pair.ratio):
         return f"{pair.a}'s overhead has no ratio to {pair.b}'s, which is 0"
     head = f"{pair.a}'s overhead is {pair.ratio:.3f} × {pair.b}'s"
@@ -103,7 +108,8 @@ def _pair(pair: Pair) -> str:
         return head
     low, high = pair.ci95
     verdict = "significant" if pair.significant else "not significant"
-    return f"{head} (95 % CI {low:.3f} to {high:.3f}, {_p(pair.p_holm)}): {verdict}"
+    alone, corrected = (" of this pair alone", " after Holm's correction") if several else ("", "")
+    return f"{head} (95 % CI{alone} {low:.3f} to {high:.3f}, {_p(pair.p_holm)}{corrected}): {verdict}"
 
 
 def _p(value: float) -> str:

@@ -28,11 +28,18 @@ class ProgressDisplay:
     A terminal gets one line, a bar with ``title`` to begin with, which is gone at the end; a pipe, a terminal that
     cannot rewrite lines, and whoever wants it ``plain`` get a line every two seconds. While nothing new is told, the
     last text is shown again with how long it has been true: on a bar as time goes by, as lines less and less often.
-    So work that cannot tell how far it is only needs a name before it begins. ``clock`` counts seconds.
+    So work that cannot tell how far it is only needs a name before it begins. Whose ``news_s`` are longer than two
+    seconds has no line repeated before they are over. ``clock`` counts seconds.
     """
 
     def __init__(
-        self, stream: TextIO, *, plain: bool, title: str = "", clock: Callable[[], float] = time.monotonic
+        self,
+        stream: TextIO,
+        *,
+        plain: bool,
+        title: str = "",
+        news_s: float = LINE_EVERY_S,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._stream, self._clock = stream, clock
         self._bar = _bar(stream, title, clock) if is_screen(stream) and not plain else None
@@ -42,6 +49,7 @@ class ProgressDisplay:
         self._shown: Told | None = None
         self._shown_s = self._told.at_s
         self._next_s = self._told.at_s + self._every_s
+        self._news_s = news_s if self._bar is None else LINE_EVERY_S
         self._silence_s = LINE_EVERY_S
         self._lock, self._over = threading.Lock(), threading.Event()
         self._ticker = threading.Thread(target=self._keep_ticking, name="progress", daemon=True)
@@ -69,7 +77,7 @@ class ProgressDisplay:
         with self._lock:
             message = Told(text=text, at_s=self._clock(), share=share, left_s=left_s, brief=brief)
             if message.text != self._told.text:
-                self._silence_s = LINE_EVERY_S
+                self._silence_s = self._news_s
             self._told = message
             if share is not None and self._first is None:
                 self._first = message

@@ -3,6 +3,8 @@
 from testbed.live.progress import Progress
 from testbed.watch.snapshot import Snapshot
 
+HOLDING = ("kill", "pause", "cut", "partition")  # what some tasks wait for the end of; others only slow them
+
 
 def text(progress: Progress, end_ns: int) -> str:
     """Where a run that generates tasks until ``end_ns`` is, how many of them ended, which processes hang, and what may
@@ -17,9 +19,11 @@ def text(progress: Progress, end_ns: int) -> str:
 
 def _held_up(progress: Progress) -> str:
     """What lasts while only tasks that have not ended are waited for, and until when they are."""
-    if progress.phase != "draining" or not progress.lasting:
+    lasting = [one for one in progress.lasting if one.partition(" ")[0] != "overload"]  # it adds tasks, and holds none
+    if progress.phase != "draining" or not lasting:
         return ""
-    first, more = progress.lasting[0], len(progress.lasting) - 1
+    first, *others = sorted(lasting, key=lambda one: one.partition(" ")[0] not in HOLDING)
+    more = len(others)
     what = f"{first} and {more} more last" if more else f"{first} lasts"
     return f"; {what}, the run until {progress.limit_ns * 1e-9:.0f} s"
 

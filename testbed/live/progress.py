@@ -11,13 +11,16 @@ from testbed.model.ledger import Absence, absent
 from testbed.model.system import Plan
 from testbed.model.task import NEVER_BEGAN_NS, Task, TaskTable
 from testbed.protocol.endings import closed_row
-from testbed.protocol.rows import PAUSE, Row, TaskRow
+from testbed.protocol.rows import KILL, PAUSE, Row, TaskRow
 
 Recorded = Callable[[str, int], TaskRow | None]
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
-    """A moment of a run, for whoever shows it: ``lasting`` are faults, ``limit_ns`` is that of the drain limit."""
+    """A moment of a run, for whoever shows it: ``limit_ns`` is that of the drain limit, ``lasting`` are faults.
+
+    Deaths of UEs are not among those: their tasks die with them.
+    """
 
     phase: str
     now_ns: int
@@ -39,6 +42,7 @@ class TaskCounter:
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
         self._names = [ue.name for ue in plan.system.ues]
+        self._ues = frozenset(self._names)
         self._planned = Counter(map(self._names.__getitem__, TaskTable.of(plan.workload).columns["ue"]))
         self._came: dict[tuple[str, int], int] = {}
         self._ended = EndedTasks()
@@ -126,8 +130,10 @@ class TaskCounter:
         )
 
     def _lasting(self, now_ns: int) -> tuple[str, ...]:
-        faults = self._plan.disturbances
-        return tuple(one.what for one in faults if one.at_ns <= now_ns and not 0 <= one.until_ns <= now_ns)
+        disturbances, deaths = self._plan.disturbances, self._plan.faults
+        spans = [(one.what, one.at_ns, one.until_ns) for one in disturbances]
+        spans += [(f"{KILL} {one.name}", one.at_ns, one.restart_ns) for one in deaths if one.name not in self._ues]
+        return tuple(what for what, at_ns, until_ns in spans if at_ns <= now_ns and not 0 <= until_ns <= now_ns)
 
     def failed_rows(
         self, recorded: Recorded, absences: Mapping[str, list[Absence]], end_ns: int, reason: str

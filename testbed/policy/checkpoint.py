@@ -127,14 +127,29 @@ def to_go_on_from(path: Path, about: dict[str, Any], size: int) -> Array:
     return _parameters(path, arrays, size)
 
 
+def named(path: Path, about: dict[str, Any]) -> str:
+    """The policy of the checkpoint at ``path`` with the header ``about``, as a command names it."""
+    double = about.get("second_offload") and about.get("head") not in network.CHOOSING.values()
+    return shlex.quote(f"{_trained(about)}{'-do' if double else ''}:{path}")
+
+
+def not_tuned(path: Path, made_by: str) -> UsageError:
+    """The error of a file that is no text, where the tuned values of a heuristic belong; ``made_by`` says what makes
+    them."""
+    try:
+        name = named(path, read(path)[1])
+    except UsageError:
+        return UsageError(f"{path}: not a JSON checkpoint: it is no text", made_by)
+    return UsageError(f"{path}: the checkpoint of a network, not tuned values", f"use it as {name}")
+
+
 def load_policy(path: Path, algorithm: str, *, explore: bool = False) -> Policy:
     """The trained policy of a checkpoint, checked against ``algorithm`` (``a3c``, ``a3c-region``, ``dqn``, or of those
     that choose targets ``a3c-any`` or ``a3c-region-any``) and its network's size."""
     arrays, about = read(path)
     trained, chooses = _trained(about), about.get("head") in network.CHOOSING.values()
     if trained != algorithm:
-        named = shlex.quote(f"{trained}{'-do' if about.get('second_offload') and not chooses else ''}:{path}")
-        raise UsageError(f'{path}: trained by "{trained}", not by "{algorithm}"', f"use it as {named}")
+        raise UsageError(f'{path}: trained by "{trained}", not by "{algorithm}"', f"use it as {named(path, about)}")
     try:
         head, memory = str(about.get("head", network.SEQUENTIAL)), int(about.get("memory", 0))
         shape = network.layout(head, int(about.get("cell_ues", 1)), memory)

@@ -277,6 +277,10 @@ def read_checkpoint(path: Path, policy: str, strategy: str = "", scenario: str =
         values = json.loads(path.read_text(encoding="utf-8"), parse_int=float)
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror or error}", made_by) from None
+    except UnicodeDecodeError:
+        from testbed.policy import checkpoint
+
+        raise checkpoint.not_tuned(path, made_by) from None
     except (ValueError, RecursionError) as error:
         raise UsageError(f"{path}: not a JSON checkpoint ({error})", made_by) from None
     tuned_policy = values.get("policy") if isinstance(values, dict) else None

@@ -58,6 +58,8 @@ def read(text: str, duration: str = "") -> FaultRequest:
         at = words.index(FOR, 2)
         if duration:
             raise InvalidError(f"for {' '.join(words[at + 1 :])}, and for {duration}: two times", "give one of them")
+        if words[-1] == FOR:
+            raise InvalidError(f"{text.strip()}: for what time?", "write a time behind it, like for 10 s")
         words, duration = words[:at], " ".join(words[at + 1 :])
     do = LIFT if words[:1] == [ALSO_LIFT] else "".join(words[:1])
     what = " ".join(words[1:])

@@ -51,7 +51,9 @@ def lifted(scenario: Scenario, text: str, at_ns: int) -> Scenario:
     if faults == each:
         found = [one for one in map(phrase_of, _lasting(each, at_ns)) if one is not None]
         there = sorted({f"{kind} {phrase.target}" for kind, phrase in found})
-        raise InvalidError(f"nothing of that kind lasts: {text}", f"there is: {', '.join(there) or 'nothing'}")
+        if there:
+            raise InvalidError(f'no fault called "{text}" lasts now', f"lift what does: {', '.join(there)}")
+        raise InvalidError(f'no fault called "{text}" lasts now', "there is nothing to lift")
     return msgspec.structs.replace(scenario, faults=faults)
 
 

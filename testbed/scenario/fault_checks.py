@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from testbed.model.errors import did_you_mean
 from testbed.model.system import EPOCH_ARRIVAL, SHARED
+from testbed.scenario import fault_targets
 from testbed.scenario.fault_kinds import (
     ANY_CELL,
     FAULT_KINDS,
@@ -112,7 +112,7 @@ def _kill(scenario: Scenario, fault: FaultSection, place: Place) -> Iterator[Mis
     names = process_names(scenario)
     if fault.kill not in names:
         message = f'there is no process "{fault.kill}" to kill'
-        yield Mistake((*place, "kill"), message, did_you_mean(fault.kill, names))
+        yield Mistake((*place, "kill"), message, fault_targets.remedy(scenario, "kill", fault.kill))
     if fault.for_ns >= 0:
         yield Mistake((*place, "for"), '"for" means nothing for a death', 'write "restart_after"')
 
@@ -126,9 +126,12 @@ def _disturbance(scenario: Scenario, fault: FaultSection, place: Place) -> Itera
     if isinstance(phrase, Partition):
         yield from _cell(scenario, phrase.cell, phrase, (*place, kind))
     if isinstance(phrase, LinkCut | Partition | Standstill) and not 0 <= fault.for_ns <= LONGEST_TASK_NS:
-        yield Mistake(place, f'a "{kind}" that does not end within a day', 'give "for", so that what waits goes on')
+        if fault.for_ns < 0:
+            yield Mistake(place, f'a {kind} needs "for"', "say how long it lasts, like for: 2 s")
+        else:
+            yield Mistake((*place, "for"), f'a "{kind}" that does not end within a day', 'give a shorter "for"')
     if isinstance(phrase, Degrade):
-        yield from _named_one(phrase.target, ue_names(scenario), "user equipment", (*place, kind))
+        yield from _named_one(scenario, phrase.target, ue_names(scenario), "user equipment", (*place, kind))
         if not math.isinf(phrase.rate_bps):
             yield from _fading(scenario, (*place, kind))
         if scenario.radio.access == SHARED and not (math.isinf(phrase.rate_bps) and phrase.loss < 0.0):
@@ -137,7 +140,7 @@ def _disturbance(scenario: Scenario, fault: FaultSection, place: Place) -> Itera
                 (*place, kind), f"a {what} on a shared radio is not one UE's own", "degrade its latency alone"
             )
     if isinstance(phrase, Slow):
-        yield from _named_one(phrase.target, es_names(scenario), "edge server", (*place, kind))
+        yield from _named_one(scenario, phrase.target, es_names(scenario), "edge server", (*place, kind))
     if isinstance(phrase, Standstill):
         yield from _pause(scenario, phrase, (*place, kind))
     if isinstance(phrase, Overload):
@@ -149,9 +152,10 @@ def _disturbance(scenario: Scenario, fault: FaultSection, place: Place) -> Itera
 def _cut(scenario: Scenario, phrase: LinkCut, place: Place) -> Iterator[Mistake]:
     servers, ues = es_names(scenario), ue_names(scenario)
     if phrase.one in servers:
-        yield from _named_one(phrase.other, [es for es in servers if es != phrase.one], "other edge server", place)
+        others = [es for es in servers if es != phrase.one]
+        yield from _named_one(scenario, phrase.other, others, "other edge server", place)
         return
-    yield from _named_one(phrase.one, ues, "user equipment", place)
+    yield from _named_one(scenario, phrase.one, ues, "user equipment", place)
     home = f"es-{phrase.one.split('-')[1]}" if phrase.one in ues else phrase.other
     if phrase.other != home:
         yield Mistake(place, f"{phrase.one} has no link to {phrase.other}", f"write {phrase.one}:{home}")
@@ -162,7 +166,7 @@ def _cut(scenario: Scenario, phrase: LinkCut, place: Place) -> Iterator[Mistake]
 
 def _pause(scenario: Scenario, phrase: Standstill, place: Place) -> Iterator[Mistake]:
     names = [*es_names(scenario), *ue_names(scenario)]
-    yield from _named_one(phrase.target, names, "user equipment or edge server", place)
+    yield from _named_one(scenario, phrase.target, names, "user equipment or edge server", place)
     yield from _fading(scenario, place)
     if scenario.radio.access == SHARED:
         yield Mistake(place, "one sender of a shared radio cannot stand still", "take access: dedicated")
@@ -181,9 +185,10 @@ def _overload(scenario: Scenario, phrase: Overload, place: Place) -> Iterator[Mi
         yield Mistake(place, "a trace leaves no place for an overload", "drop the overload, or the trace")
 
 
-def _named_one(name: str, known: Sequence[str], what: str, place: Place) -> Iterator[Mistake]:
+def _named_one(scenario: Scenario, name: str, known: Sequence[str], what: str, place: Place) -> Iterator[Mistake]:
+    """``place`` ends in the kind of the fault."""
     if name not in known:
-        yield Mistake(place, f'there is no {what} "{name}"', did_you_mean(name, known))
+        yield Mistake(place, f'there is no {what} "{name}"', fault_targets.remedy(scenario, str(place[-1]), name))
 
 
 def _cell(scenario: Scenario, cell: int, phrase: Phrase, place: Place) -> Iterator[Mistake]:

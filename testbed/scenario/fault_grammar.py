@@ -4,7 +4,7 @@
 |---|---|
 | overload | ``cell 1 x 3`` |
 | slow | ``es-2 to 50%`` |
-| degrade | ``ue-1-3 to 1 Mbit/s loss 10% +20 ms both ways``, each part but the UE optional |
+| degrade | ``ue-1-3 to 1 Mbit/s loss 10% +20 ms both ways``, each part but the UE optional, ``to`` too |
 | cut | ``ue-1-3:es-1`` or ``es-1:es-2`` |
 | partition | ``cell 2`` |
 | pause | ``es-2`` or ``ue-1-3`` |
@@ -61,7 +61,14 @@ def _factor(text: str) -> float:
 
 
 def _share(text: str) -> float:
-    return _within(units.number(text), text, LEAST_SHARE, 1.0, f"must be from {LEAST_SHARE:.1%} to 100%")
+    limits = f"must be from {LEAST_SHARE:.1%} to 100%"
+    return _within(units.number(text), text, LEAST_SHARE, 1.0, _of_hundred(text, LEAST_SHARE, 1.0, limits))
+
+
+def _of_hundred(text: str, low: float, high: float, limits: str) -> str:
+    """The remedy of a share that may be out of range: its sign, if it is a share of 100 without one, or the limits."""
+    lacks_sign = not text.endswith("%") and low <= units.number(text) / 100.0 <= high
+    return f"write {text}%" if lacks_sign else limits
 
 
 def _rate(text: str) -> float:
@@ -70,11 +77,12 @@ def _rate(text: str) -> float:
 
 
 def _loss(text: str) -> float:
-    return _within(units.number(text), text, 0.0, MOST_LOSS, f"must be from 0 to {MOST_LOSS:.0%}")
+    limits = f"must be from 0 to {MOST_LOSS:.0%}"
+    return _within(units.number(text), text, 0.0, MOST_LOSS, _of_hundred(text, 0.0, MOST_LOSS, limits))
 
 
 def _added(text: str) -> int:
-    return int(_within(units.parse(text, "time"), text, 0, LONGEST_ADDED_NS, "must be at most a day"))
+    return int(_within(units.parse(text, "time"), text, 0, LONGEST_ADDED_NS, "must be from 0 to a day"))
 
 
 def _both(text: str) -> bool:
@@ -113,13 +121,13 @@ PHRASES: Mapping[str, PhraseKind] = {
     "degrade": PhraseKind(
         made=Degrade,
         shape=re.compile(
-            r"(?P<target>\S+)\s+to(?=\s+\S)(?:\s+(?P<rate_bps>(?!loss|latency|both)[^\s+][^+]*?))?"
-            r"(?:\s+loss\s+(?P<loss>[^\s+]+))?(?:\s+(?:latency\s+)?\+(?P<added_ns>.+?))?"
+            r"(?P<target>\S+)(?:\s+to(?=\s+\S))?(?:\s+(?P<rate_bps>(?!to\b|loss|latency|both)[^\s+][^+]*?))?"
+            r"(?:\s+loss\s+(?P<loss>[^\s+]+(?:\s+%)?))?(?:\s+(?:latency\s+\+?|\+)(?P<added_ns>.+?))?"
             r"(?:\s+(?P<both_ways>both ways))?"
         ),
         read={"target": _name, "rate_bps": _rate, "loss": _loss, "added_ns": _added, "both_ways": _both},
         is_none="degrades nothing",
-        example="a UE with a rate, a loss or a latency, in this order: ue-1-3 to 1 Mbit/s loss 10% +20 ms",
+        example="a UE with a rate, a loss or a latency, in this order: ue-1-3 to 1 Mbit/s loss 10% latency +20 ms",
     ),
     "cut": PhraseKind(
         made=LinkCut,

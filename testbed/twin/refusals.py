@@ -1,9 +1,15 @@
 """What the twin cannot express, refused by name (pure)."""
 
+from testbed.model.delay import S_PER_NS
 from testbed.model.errors import ScenarioError
 from testbed.model.system import EPOCH_SLOT, Plan, System
+from testbed.protocol.rows import KILL, PAUSE
 
 MOST_ACTIONS = 127  # of a byte
+WITHOUT_THE_TWIN = (
+    "leave them out, all by --set 'faults=[]', or play them in the simulation: run --backend sim, compare --on sim"
+)
+_UNPLAYABLE = {"cut": "cuts", "partition": "partitions", PAUSE: "pauses"}
 
 
 def refuse(system: System) -> None:
@@ -25,17 +31,17 @@ def refuse(system: System) -> None:
     if system.backhaul_cuts or any(ue.cuts_ns for ue in system.ues):
         raise ScenarioError(
             "faults: the twin does not support cut and partition",
-            remedy="add --set 'faults=[]' to leave them out; sim and testbed support them",
+            remedy=WITHOUT_THE_TWIN,
         )
     if system.pausing:
         raise ScenarioError(
             "faults: the twin does not support pause",
-            remedy="add --set 'faults=[]' to leave them out; sim and testbed support it",
+            remedy=WITHOUT_THE_TWIN,
         )
     if any(ue.back is not None for ue in system.ues):
         raise ScenarioError(
             "faults: the twin degrades no link both ways",
-            remedy="degrade it one way, or add --set 'faults=[]'; sim and testbed support it",
+            remedy=f"degrade it one way, or {WITHOUT_THE_TWIN}",
         )
 
 
@@ -52,9 +58,21 @@ def refuse_layout(system: System) -> None:
 
 
 def refuse_faults(plan: Plan) -> None:
-    """Raise `ScenarioError` if the plan has faults."""
-    if plan.faults:
+    """Raise `ScenarioError` if the plan has faults of kinds that the twin cannot play; the error names them, and the
+    first of them."""
+    found = [(fault.at_ns, "deaths", f"{KILL} {fault.name}") for fault in plan.faults]
+    found += [(one.at_ns, kind, one.what) for one in plan.disturbances if (kind := _unplayable(one.what))]
+    if found:
+        at_ns, _, first = min(found)
+        kinds = " and ".join(sorted({kind for _, kind, _ in found}))
         raise ScenarioError(
-            "faults: the twin does not support faults",
-            remedy="add --set 'faults=[]' to leave them out; sim and testbed support them",
+            f"faults: the twin does not support {kinds}; the first is {first} at {at_ns * S_PER_NS:g} s",
+            remedy=WITHOUT_THE_TWIN,
         )
+
+
+def _unplayable(what: str) -> str:
+    """The kind of a disturbance that the twin cannot play, in words; "" if it can."""
+    if what.endswith(" both ways"):
+        return "links degraded both ways"
+    return _UNPLAYABLE.get(what.partition(" ")[0], "")

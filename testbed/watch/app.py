@@ -18,8 +18,10 @@ from textual.widgets import ContentSwitcher, Footer, Input, Static
 
 from testbed.model.errors import TestbedError
 from testbed.record.alive import birth
+from testbed.record.fault_requests import FaultRequest
 from testbed.record.reader import is_here
 from testbed.watch import panels, views
+from testbed.watch.asked import Asked
 from testbed.watch.assessment import Assessment, Assessor
 from testbed.watch.dialogs import END, LEAVE, FaultMenu, HelpScreen, QuitScreen
 from testbed.watch.feed import Feed, RecordedFeed
@@ -97,6 +99,7 @@ class WatchApp(App[None]):
         self._frame, self._settling, self._shape = 0, SETTLING, (0, 0)
         self._grade: str | None = None
         self._over = not feed.live
+        self._requests = Asked()
         self.shown: Snapshot | None = None
 
     def compose(self) -> ComposeResult:
@@ -140,6 +143,7 @@ class WatchApp(App[None]):
             except TestbedError as error:
                 self.exit(message=str(error), return_code=error.exit_code)
                 return
+        self._tell_refused(self.shown)
         self._assess()
         with contextlib.suppress(NoMatches):  # while the application closes, its widgets go before its screens
             self._draw(self.shown)
@@ -149,6 +153,12 @@ class WatchApp(App[None]):
         if not self._over and not self._feed.live:
             self._over = True
             self._run_ended()
+
+    def _tell_refused(self, shown: Snapshot) -> None:
+        """What was asked for and is refused takes the place of what was said of it."""
+        for refusal in self._requests.refused(shown):
+            self.clear_notifications()
+            self.notify(refusal, severity="error", markup=False)
 
     def _end_surely(self) -> None:
         """Exit, also where what fed the keyboard has left a thread behind that waits for more."""
@@ -279,7 +289,11 @@ class WatchApp(App[None]):
 
     def action_faults(self) -> None:
         """Open the menu of faults."""
-        self.push_screen(FaultMenu(self._feed.path, self.shown, live=self._feed.live))
+        self.push_screen(FaultMenu(self._feed.path, self.shown, live=self._feed.live), self._was_asked)
+
+    def _was_asked(self, request: FaultRequest | None) -> None:
+        if request is not None:
+            self._requests.add(request, self.shown)
 
     def action_leave(self) -> None:
         """Close the view; of a run that goes on, ask whether it shall end."""

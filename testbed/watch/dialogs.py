@@ -74,9 +74,9 @@ class QuitScreen(ModalScreen[str]):
         self.dismiss(event.option.id or STAY)
 
 
-class FaultMenu(ModalScreen[None]):
+class FaultMenu(ModalScreen[FaultRequest]):
     """Breaks the run in ``run`` that goes on, by a line that is typed as for ``testbed fault``, or by one of those that
-    kill and restart; ``shown`` tells which processes are lost."""
+    kill and restart; ``shown`` tells which processes are lost. It closes with what was asked for."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,f", "dismiss", "close"),
@@ -115,9 +115,10 @@ class FaultMenu(ModalScreen[None]):
         try:
             ask(self._run, request)
             self.app.notify(f"{request.do} {request.name}: asked for")
+            self.dismiss(request)
         except StartError as error:
             self.app.notify(error.message, severity="error")
-        self.dismiss()
+            self.dismiss()
 
 
 def _lost(shown: Snapshot) -> dict[str, bool]:

@@ -1,10 +1,12 @@
 """What `testbed fault` refuses before it asks anybody; what it does to a run is in tests/chaos/test_requests.py."""
 
 import contextlib
+import shutil
 
 import pytest
 
 from testbed.cli.main import main
+from testbed.record import reader
 
 
 @pytest.fixture(scope="module")
@@ -13,6 +15,18 @@ def folder(tmp_path_factory):
     found = tmp_path_factory.mktemp("runs")
     assert main(["run", "smoke", "--backend", "sim", "--slots", "4", "--out", str(found / "r")]) == 0
     return found
+
+
+def test_a_run_that_was_not_named_is_missed_and_those_that_go_on_are_named(folder, monkeypatch, capsys):
+    (folder / "runs").mkdir()
+    for name in ("over", "going"):
+        shutil.copytree(folder / "r", folder / "runs" / name)
+    monkeypatch.chdir(folder)
+    for going, said in ((True, "these go on: going"), (False, "none goes on below runs")):
+        monkeypatch.setattr(reader, "is_running", lambda _, record, so=going: so and record.parent.name == "going")
+        with pytest.raises(SystemExit):
+            main(["fault", "kill", "es-1"])
+        assert f'argument RUN: missing before "kill": {said}\n' in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -31,6 +45,8 @@ def folder(tmp_path_factory):
         (("degrade", "ue-1-1", "to", "loss", "200%"), "is out of range"),
         (("cut", "ue-1-1:es-1", "for", "soon"), "for soon"),
         (("cut", "ue-1-1:es-1", "for", "2", "s", "--for", "3s"), "two times"),
+        (("slow", "es-2", "to", "50%", "for"), "slow es-2 to 50% for: for what time?"),
+        (("slow", "es-2", "to", "50"), "write 50%"),
         (("lift", "es-1", "--for", "3s"), "a time is for what can be undone"),
         (("overload", "cell", "1", "x", "3", "for", "2", "s"), "r has no processes"),
     ],

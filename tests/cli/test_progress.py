@@ -69,6 +69,18 @@ def test_a_pipe_gets_a_line_every_two_seconds():
     assert stream.getvalue() == "b, 14 s left\nd, 8 s left\ne, 13 s left\n"
 
 
+def test_a_line_is_not_repeated_before_the_next_news_are_due():
+    stream, clock = io.StringIO(), Clock()
+    with ProgressDisplay(stream, plain=True, title="starting", news_s=5.0, clock=clock) as display:
+        for clock.now_s, text in ((2.0, ""), (3.0, "3 s: one"), (4.0, ""), (6.5, ""), (7.0, "7 s: two"), (11.0, "")):
+            if text:
+                display(text)
+            display.tick()
+        clock.now_s = 12.0
+        display.tick()
+    assert stream.getvalue() == "starting, 2 s so far\n3 s: one\n7 s: two\n7 s: two, 5 s so far\n"
+
+
 @pytest.mark.parametrize("why", ["plain", "dumb", "unknown"])
 def test_a_terminal_that_is_not_rewritten_gets_the_same_lines(terminal, monkeypatch, why):
     if why != "plain":
@@ -171,6 +183,9 @@ def test_a_run_that_drains_says_what_lasts_and_until_when():
     assert run_text.text(held, 200 * 10**9) == output
     more = msgspec.structs.replace(held, lasting=(*held.lasting, "pause es-1"))
     assert "cut ue-1-1:es-1 and 1 more last, the run" in run_text.text(more, 200 * 10**9)
+    loud = msgspec.structs.replace(held, lasting=("overload cell 1 x 3", "slow es-2 to 0.5", "pause es-1"))
+    assert "ended; pause es-1 and 1 more last, the run" in run_text.text(loud, 200 * 10**9)
+    assert "last" not in run_text.text(msgspec.structs.replace(held, lasting=loud.lasting[:1]), 200 * 10**9)
     assert "last" not in run_text.text(msgspec.structs.replace(held, phase="running"), 10**12)
 
 

@@ -96,7 +96,7 @@ def test_the_best_decisions_can_be_written_and_are_those_that_were_judged(place,
         (("--policies", "lc,lc"), "different policies"),
         (("--policies", "priced"), "needs tuned values"),
         (("--set", "agent.epoch=arrival"), "the twin does not support it"),
-        (("--set", "faults=[{at: 2 s, kill: es-1}]"), "does not support faults"),
+        (("--set", "faults=[{at: 2 s, kill: es-1}]"), "does not support deaths"),
         (("--set", "density=0"), "no tasks"),
     ],
 )

@@ -208,7 +208,7 @@ def test_best_found_is_no_worse_than_a_plain_strategy_where_second_offload_hurts
     ("change", "output"),
     [
         ("agent.epoch=arrival", "the twin does not support it"),
-        ("faults=[{at: 2 s, kill: es-1}]", "does not support faults"),
+        ("faults=[{at: 2 s, kill: es-1}]", "does not support deaths"),
     ],
 )
 def test_what_hindsight_cannot_express_is_refused(change, output):

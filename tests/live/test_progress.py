@@ -10,6 +10,7 @@ import pytest
 
 from testbed.analysis.stream import Document, RunStream
 from testbed.live.progress import TaskCounter
+from testbed.model.system import Fault
 from testbed.model.task import COMPLETED, DECIDED, DRAIN_LIMIT, FAILED, NEVER_BEGAN_NS, UE_DIED, TaskTable
 from testbed.policy.heuristics import FixedChoice
 from testbed.protocol.endings import close_rows
@@ -46,6 +47,14 @@ def moment(counter):
 def test_a_moment_before_the_epoch_is_the_beginning():
     """The epoch lies ahead when it is given: a busy host shows progress before it comes."""
     assert TaskCounter(PLAN).progress(-300_000_000, 1, 1, ()).now_ns == 0
+
+
+def test_servers_that_are_dead_by_the_plan_are_among_what_lasts_and_ues_are_not():
+    spans = {"es-1": (1, 5), "es-2": (2, -1), "ue-1-1": (1, -1), "es-3": (9, -1)}
+    deaths = tuple(Fault(name, at * 10**9, back * 10**9 if back > 0 else -1) for name, (at, back) in spans.items())
+    counter = TaskCounter(msgspec.structs.replace(PLAN, faults=deaths))
+    lasting = [counter.progress(at_s * 10**9, 1, 1, ()).lasting for at_s in (0, 3, 6)]
+    assert lasting == [(), ("kill es-1", "kill es-2"), ("kill es-2",)]
 
 
 def test_it_counts_each_end_once_whatever_order_rows_come_in(ended):

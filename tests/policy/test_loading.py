@@ -8,7 +8,7 @@ import pytest
 from testbed.experiments.virtual import by_twin
 from testbed.model.errors import UsageError
 from testbed.model.targets import chooses_target
-from testbed.policy import loading
+from testbed.policy import loading, shipped
 from testbed.policy.choosing import PricedAny, Shortest
 from testbed.policy.heuristics import Priced
 from testbed.policy.planned import THINK_NS, USUAL_ANY_BASE, USUAL_BASE, Planned
@@ -202,3 +202,13 @@ def test_a_price_of_the_rule_is_none_for_choosing(tmp_path):
         loading.load(f"priced-any:{tmp_path / 'p.json'}")
     with pytest.raises(UsageError, match="cannot learn in a run"):
         loading.load_for_learning("a3c-any")
+
+
+def test_a_network_where_tuned_prices_belong_is_named_as_one(tmp_path):
+    path = shipped.path_of("a3c-do")
+    with pytest.raises(UsageError, match="the checkpoint of a network, not tuned values") as caught:
+        loading.load(f"priced-do:{path}")
+    assert caught.value.remedy == f"use it as a3c-do:{path}"
+    (tmp_path / "noise").write_bytes(b"\xff\x00")
+    with pytest.raises(UsageError, match="it is no text"):
+        loading.load(f"priced-do:{tmp_path / 'noise'}")

@@ -8,6 +8,7 @@ import pytest
 from testbed.model.errors import ScenarioError
 from testbed.model.system import Disturbance, Fault
 from testbed.scenario.dump import dump, dump_resolved
+from testbed.scenario.fault_grammar import FaultPhrase
 from testbed.scenario.load import parse_scenario
 from testbed.scenario.resolve import resolve
 from testbed.scenario.schema import Workload
@@ -32,6 +33,22 @@ KINDS = [
 
 def resolved(*faults, rest="slots: 20"):
     return resolve(parse_scenario(f"{rest}\nfaults: [{', '.join('{' + fault + '}' for fault in faults)}]"))
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        ("ue-1-3 loss 10%", "ue-1-3 to loss 0.1"),
+        ("ue-1-3 loss 10 % both ways", "ue-1-3 to loss 0.1 both ways"),
+        ("ue-1-3 +20 ms", "ue-1-3 to +20 ms"),
+        ("ue-1-3 latency +20 ms", "ue-1-3 to +20 ms"),
+        ("ue-1-3 to latency 20 ms", "ue-1-3 to +20 ms"),
+        ("ue-1-3 1 Mbit/s", "ue-1-3 to 1 Mbit/s"),
+        ("ue-1-3 1 Mbit/s loss 10% latency +20 ms", "ue-1-3 to 1 Mbit/s loss 0.1 +20 ms"),
+    ],
+)
+def test_what_is_degraded_may_stand_alone_and_without_to(said, meant):
+    assert FaultPhrase("degrade").parse(said).text == meant
 
 
 @pytest.mark.parametrize("fault", KINDS)
@@ -71,6 +88,11 @@ def test_what_comes_again_is_several():
         (["at: 1 s, degrade: ue-1-1 to 0 bit/s"], '"0 bit/s" is out of range'),
         (["at: 1 s, degrade: ue-1-1 to +900 h"], '"900 h" is out of range'),
         (["at: 1 s, degrade: ue-1-1 to loss 100%"], '"100%" is out of range'),
+        (["at: 1 s, degrade: ue-1-1 loss 150%"], '"150%" is out of range'),
+        (["at: 1 s, degrade: ue-1-1 loss -5 %"], '"-5 %" is out of range'),
+        (["at: 1 s, degrade: ue-1-1 -1 Mbit/s"], '"-1 Mbit/s" is out of range'),
+        (["at: 1 s, degrade: ue-1-1 latency -5 ms"], '"-5 ms" is out of range'),
+        (["at: 1 s, degrade: ue-1-1 to"], '"ue-1-1 to" degrades nothing'),
         (["at: 1 s, degrade: ue-1-1 to loss"], '"ue-1-1 to loss" degrades nothing'),
         (["at: 1 s, degrade: ue-1-1 to both ways"], '"ue-1-1 to both ways" degrades nothing'),
         (["at: 1 s, for: 1 s, cut: ue-1-1"], '"ue-1-1" is no link'),
@@ -79,7 +101,9 @@ def test_what_comes_again_is_several():
         (["at: 1 s, for: 1 s, cut: es-1:es-1"], 'there is no other edge server "es-1"'),
         (["at: 1 s, for: 1 s, partition: es-1"], '"es-1" is no cell'),
         (["at: 1 s, for: 1 s, partition: cell 4"], 'there is no "cell 4"'),
-        (["at: 1 s, cut: es-1:es-2"], 'a "cut" that does not end'),
+        (["at: 1 s, cut: es-1:es-2"], 'a cut needs "for"'),
+        (["at: 1 s, pause: es-2"], 'a pause needs "for"'),
+        (["at: 1 s, for: 25 h, pause: es-2"], 'a "pause" that does not end within a day'),
         (["at: 1.1 s, for: 0.9 s, overload: cell 1 x 3"], "no slot begins while it lasts"),
         (["at: 1 s, every: 2 s, overload: cell 1 x 3"], "it comes again every 2 s, before it is over"),
         (["at: 1 s, every: 2 s, kill: es-1"], "it comes again every 2 s, before it is over"),
@@ -95,6 +119,27 @@ def test_mistakes_are_told_where_they_stand(faults, said):
     assert said in told.value.message and told.value.remedy
     with pytest.raises(ScenarioError, match=r":\d+:\d+: "):
         parse_scenario("slots: 20\nfaults:\n" + "\n".join(f"  - {{{fault}}}" for fault in faults))
+
+
+@pytest.mark.parametrize(
+    ("fault", "remedy"),
+    [
+        ("at: 1 s, for: 1 s, cut: es-1:es-1", "cut takes a UE (ue-1-1 to ue-3-5) and its ES, as in ue-1-1:es-1, or "),
+        ("at: 1 s, degrade: es-1 loss 10%", "degrade takes a UE (ue-1-1 to ue-3-5)"),
+        ("at: 1 s, slow: ue-1-1 to 50%", "slow takes an ES (es-1 to es-3)"),
+        ("at: 1 s, for: 1 s, pause: controller", "pause takes an ES (es-1 to es-3) or a UE (ue-1-1 to ue-3-5)"),
+        ("at: 1 s, kill: es-9", "kill takes the controller, an ES (es-1 to es-3) or a UE (ue-1-1 to ue-3-5)"),
+        ("at: 5 s, kill: es", 'write which, as in es-1; any "es" goes with a rate (mean_interval) only'),
+        ("at: 5 s, for: 1 s, cut: ue:es", 'write which, as in ue-1-1; any "ue" goes with a rate (mean_interval) only'),
+        ("at: 5 s, slow: es-2 to 50", "write 50%"),
+        ("at: 5 s, slow: es-2 to 500", "must be from 0.1% to 100%"),
+        ("at: 5 s, degrade: ue-1-1 loss 10", "write 10%"),
+    ],
+)
+def test_the_remedy_of_a_wrong_target_or_share_says_what_the_fault_takes(fault, remedy):
+    with pytest.raises(ScenarioError) as told:
+        resolved(fault)
+    assert told.value.remedy.startswith(remedy)
 
 
 def test_a_fault_that_comes_too_often_is_refused():

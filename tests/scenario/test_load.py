@@ -29,7 +29,7 @@ MISTAKES = [
     ("radio:", 1, 7, '"radio" must hold fields', "fields: bandwidth"),
     ("density:", 1, 9, '"density" has no value', "write a value"),
     ("density: 1.5", 1, 10, "not a probability", "at most 1"),
-    ("faults: [{at: 1 s, kill: es-4}]", 1, 26, 'there is no process "es-4" to kill', 'did you mean "es-'),
+    ("faults: [{at: 1 s, kill: es-4}]", 1, 26, 'there is no process "es-4" to kill', "an ES (es-1 to es-3)"),
     ("faults: [{at: 999 s, kill: es-1}]", 1, 15, "the run ends at 200 s", "more slots"),
     ("faults: [{kill: es-1}]", 1, 10, 'lacks "at"', 'add "at", or "mean_interval"'),
     ("faults:\n- {at: 1 s, kill: es-1}\n- {at: 2 s, kill: es-1}", 3, 8, "es-1 is already dead", "after its restart"),

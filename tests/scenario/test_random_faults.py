@@ -97,7 +97,7 @@ def test_of_one_kind_on_one_target_there_is_one_at_a_time_and_planned_ones_come_
         ("mean_interval: 1 ms, kill: es, restart_after: 1 us", "it comes more than 5,000 times"),
         ("mean_interval: 9 s, kill: server", 'there is no process "server" to kill'),
         ("mean_interval: 9 s, slow: ue to 50%", "there is no edge server"),
-        ("mean_interval: 9 s, cut: es:es", 'a "cut" that does not end'),
+        ("mean_interval: 9 s, cut: es:es", 'a cut needs "for"'),
         ("mean_interval: 9 s", "a fault that does nothing"),
         ("at: 1 s, kill: es", 'there is no process "es" to kill'),
         ("at: 1 s, overload: cell x 3", "a planned fault of any cell"),

@@ -20,6 +20,11 @@ def test_the_twin_is_a_clock_of_run_compare_and_replay(tmp_path):
 
 
 FAULT = "--set", "faults=[{at: 2 s, kill: es-1}]"
+SEVERAL = (
+    "--set",
+    "faults=[{at: 0 s, slow: es-2 to 50%}, {at: 1 s, for: 1 s, pause: ue-1-1}, {at: 2 s, kill: es-1}, "
+    "{at: 3 s, for: 1 s, cut: es-2:es-3}]",
+)
 
 
 @pytest.mark.parametrize(
@@ -27,11 +32,16 @@ FAULT = "--set", "faults=[{at: 2 s, kill: es-1}]"
 )
 @pytest.mark.parametrize(
     ("change", "output"),
-    [(FAULT, "the twin does not support faults"), (("--set", "agent.epoch=arrival"), "the twin does not support it")],
+    [
+        (FAULT, "the twin does not support deaths; the first is kill es-1 at 2 s"),
+        (SEVERAL, "the twin does not support cuts and deaths and pauses; the first is pause ue-1-1 at 1 s"),
+        (("--set", "agent.epoch=arrival"), "the twin does not support it"),
+    ],
 )
 def test_what_the_twin_cannot_express_is_refused_before_anything_is_written(tmp_path, asked, change, output):
     result = call(*asked, "--slots", "8", *change, cwd=tmp_path, code=2)
-    assert output in result.stderr and "sim and testbed support" in result.stderr
+    assert output in result.stderr
+    assert ("--backend sim" if change[1].startswith("faults") else "sim and testbed support") in result.stderr
     assert not (tmp_path / "runs").exists()
 
 

@@ -5,8 +5,10 @@ import os
 import signal
 
 import pytest
+from msgspec.structs import replace
 from textual.widgets import ContentSwitcher, OptionList
 
+from testbed.protocol.rows import REQUEST_REFUSED, EventRow
 from testbed.record import alive
 from testbed.watch.app import VIEWS, WatchApp
 from testbed.watch.dialogs import END, FaultMenu, HelpScreen, QuitScreen
@@ -150,3 +152,32 @@ def test_only_a_run_on_this_host_can_be_ended_from_the_screen(monkeypatch, home,
 
     asyncio.run(drive())
     assert killed == ended
+
+
+def test_what_the_launcher_refuses_takes_the_place_of_what_was_asked_for(tmp_path):
+    """Also where the same was refused before: that is no answer to what is asked now."""
+    refused = EventRow(0, "launcher", REQUEST_REFUSED, 'slow es-9 to 0.5: there is no edge server "es-9"')
+    feed = RecordedFeed(recorded())
+    feed.paused, feed.live, feed.path = True, True, tmp_path
+    feed.seek(4)
+    feed.telemetry.take([refused])
+    app = WatchApp(feed)
+
+    def toasts():
+        return [toast.message for toast in app._notifications]
+
+    async def drive():
+        async with app.run_test(size=(100, 30)) as pilot:
+            app.show_frame()
+            await pilot.press("f")
+            await pilot.press(*("space" if letter == " " else letter for letter in "slow es-9 to 50%"), "enter")
+            await pilot.pause()
+            app.show_frame()
+            assert toasts() == ["slow es-9 to 0.5: asked for"]
+            feed.telemetry.take([replace(refused, at_ns=1)])
+            feed.seek(1)
+            app.show_frame()
+            await pilot.pause()
+            assert toasts() == [refused.detail]
+
+    asyncio.run(drive())

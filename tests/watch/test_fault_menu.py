@@ -29,6 +29,7 @@ def typed(run, text):
     [
         ("slow es-2 to 50% for 10 s", FaultRequest("slow", "es-2 to 0.5", 10.0)),
         ("cut ue-1-3:es-1", FaultRequest("cut", "ue-1-3:es-1")),
+        ("degrade ue-1-3 loss 10%", FaultRequest("degrade", "ue-1-3 to loss 0.1")),
         ("kill es-1", FaultRequest("kill", "es-1")),
         ("restore es-2", FaultRequest("lift", "es-2")),
     ],
@@ -39,7 +40,7 @@ def test_what_is_typed_is_asked_of_the_run(text, request_made, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "tickle es-1", "slow es-2", "slow", "kill es-1 for soon", "degrade ue-1-1 to loss 3"]
+    "text", ["", "tickle es-1", "slow es-2", "slow", "kill es-1 for soon", "kill es-1 for", "degrade ue-1-1 to loss 3"]
 )
 def test_what_makes_no_sense_stays_to_be_mended_and_is_not_asked(text, tmp_path):
     assert typed(tmp_path, text)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from testbed.cli.console import print_text
 from testbed.model.delay import S_PER_NS
-from testbed.model.errors import InvalidError, StartError, UsageError
+from testbed.model.errors import InvalidError, StartError, TestbedError, UsageError
 from testbed.protocol.rows import (
     DIED,
     FAULT_BEGAN,
@@ -37,7 +37,7 @@ Found = Callable[[EventRow], bool]
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("run", metavar="RUN", help="directory or name of a run that goes on")
+    parser.add_argument("run", metavar="RUN", type=_run, help="directory or name of a run that goes on")
     parser.add_argument(
         "do",
         choices=CAN_BE_ASKED,
@@ -48,8 +48,8 @@ def add(parser: argparse.ArgumentParser) -> None:
         "what",
         nargs="+",
         metavar="WHAT",
-        help="es-1, ue-1-3, controller; cell 1 x 3; es-2 to 50%%; ue-1-3 to 1 Mbit/s loss 10%% +20 ms both ways; "
-        "ue-1-3:es-1, es-1:es-2; cell 2; with `for 10 s` behind it, or --for",
+        help="es-1, ue-1-3, controller; cell 1 x 3; es-2 to 50%%; ue-1-3 to 1 Mbit/s loss 10%% +20 ms both ways, "
+        "or part of it; ue-1-3:es-1, es-1:es-2; cell 2; with `for 10 s` behind it, or --for",
     )
     parser.add_argument(
         "--for",
@@ -58,6 +58,23 @@ def add(parser: argparse.ArgumentParser) -> None:
         help="emulated time until it is undone; without it, lift, restart or resume undoes it, also while the run "
         "drains; tasks that wait for that are waited for until the drain limit, and fail then",
     )
+
+
+def _run(name: str) -> str:
+    """The name of a run, unless it is what shall be done to one that was not named."""
+    if name not in CAN_BE_ASKED or Path(name).exists() or (directory.RUNS / name).exists():
+        return name
+    records = sorted(directory.RUNS.glob(f"*/{directory.RECORD}"))
+    going = [record.parent.name for record in records if _goes_on(record)]
+    which = f"these go on: {', '.join(going)}" if going else f"none goes on below {directory.RUNS}"
+    raise argparse.ArgumentTypeError(f'missing before "{name}": {which}')
+
+
+def _goes_on(record: Path) -> bool:
+    try:
+        return reader.is_running(reader.read_meta(record), record)
+    except TestbedError:
+        return False
 
 
 def main(args: argparse.Namespace) -> int:

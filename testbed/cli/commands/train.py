@@ -28,6 +28,7 @@ OPTIONS_HELP = (
 )
 ON = ("twin", "testbed")
 SECONDS, VERDICTS = 60.0, 20
+NEWS_S = 20.0  # evaluations come every few seconds, each with the time since the beginning
 WORKERS_HELP = (
     "processes that learn "
     "(twin: 1, which is repeatable; testbed with a3c: one for each cell that the host has a core for)"
@@ -179,7 +180,8 @@ def _train_on_twin(args: argparse.Namespace, scenario: Scenario, folder: Path) -
     print_text(f"first the heuristics, tuned and played on {len(ready.seeds)} workloads", stream=stream, flush=True)
     with ProgressDisplay(stream, plain=args.plain or args.json, title="the heuristics") as display:
         baseline = ready.baseline(display)
-    with ProgressDisplay(stream, plain=args.plain or args.json, title="starting") as display:
+    plain = args.plain or args.json
+    with ProgressDisplay(stream, plain=plain, title="starting", news_s=NEWS_S) as display:
 
         def show(report: Report) -> None:
             display(
