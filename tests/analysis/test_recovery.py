@@ -7,13 +7,10 @@ import pytest
 from testbed.analysis import recovery
 from testbed.analysis.fault_spans import fault_spans
 from testbed.model.task import COMPLETED, FAILED, LATE, UE_DIED
-from testbed.policy.heuristics import FixedChoice
 from testbed.protocol.rows import DIED, FAULT_BEGAN, FAULT_OVER, PAUSED, RESTARTED, RESUMED, EventRow, TaskRow
 from testbed.protocol.table import ColumnTable
-from testbed.sim.simulation import simulate
 from tests.command import document
-from tests.support import plan, system
-from tests.swarm.ends import run_by_hand
+from tests.support import system
 
 S = 10**9
 SLOW = "slow es-1 to 0.5"
@@ -98,11 +95,17 @@ def test_what_cannot_be_measured_is_unknown_with_the_reason(begin, rows, why):
     assert all(math.isnan(value) for value in recovery.worst([one]).values())
 
 
-def test_faults_of_a_run_whose_tasks_are_elsewhere_are_told_without_figures():
-    run = run_by_hand(plan(system(), ()), simulate(plan(system(), ()), FixedChoice(0)))
-    run.record.events = slow(3, 4)
-    (one,) = recovery.unmeasured(run)
-    assert (one.fault, one.over_s, one.goodput_dip, one.unknown) == (SLOW, 4.0, None, recovery.NOT_AT_HAND)
+@pytest.mark.parametrize("size", [1, 7])
+def test_tasks_may_come_in_parts_and_in_any_order(size):
+    rows = steadily(dict.fromkeys(range(31, 36), 1.4))
+    rows[64] = task(64, 32, 3.0, recovered=True, es="es-1", reentry_ns=32 * S)
+    events = [EventRow(31 * S, "es-1", DIED, "fault"), EventRow(33 * S, "es-1", RESTARTED, "fault", 1)]
+    whole = found(rows, events)
+    assert whole[0].tasks_recovered == 1 and whole[0].recovered_after_s
+    tally = recovery.RecoveryTally(system((2, 1), (S, S), slots=60))
+    for first in reversed(range(0, len(rows), size)):
+        tally.add(ColumnTable.of(TaskRow, rows[first : first + size]))
+    assert tally.recoveries(events, 60 * S) == whole
 
 
 def test_the_next_fault_ends_what_is_said_of_one_and_its_end_what_is_compared_with():
