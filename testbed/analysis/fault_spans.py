@@ -5,10 +5,9 @@ from collections.abc import Iterable
 import msgspec
 
 from testbed.model.learning import is_learner
-from testbed.protocol.rows import DIED, FAULT_BEGAN, FAULT_OVER, PAUSED, RESTARTED, RESUMED, EventRow
+from testbed.protocol.rows import DIED, FAULT_BEGAN, FAULT_OVER, KILL, PAUSE, PAUSED, RESTARTED, RESUMED, EventRow
 
 ENDS_OF_FAULTS = {DIED: (RESTARTED,), FAULT_BEGAN: (FAULT_OVER,), PAUSED: (RESUMED, DIED)}
-FAULT_WORDS = {DIED: "death of {}", PAUSED: "pause of {}"}
 
 
 class FaultSpan(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,21 +24,44 @@ class FaultSpan(msgspec.Struct, frozen=True, kw_only=True):
         return self.over_ns >= 0
 
 
+def happened(events: Iterable[EventRow]) -> list[EventRow]:
+    """``events`` by instant, without the stops of processes that stand still in the model already: these are no further
+    pauses, but how a run on processes plays that one."""
+    kept, still = list[EventRow](), set[str]()
+    for event in sorted(events, key=lambda event: event.at_ns):
+        if event.detail == f"{PAUSE} {event.source}":
+            if event.kind == FAULT_BEGAN:
+                still.add(event.source)
+            elif event.kind == FAULT_OVER:
+                still.discard(event.source)
+        if event.kind != PAUSED or event.source not in still:
+            kept.append(event)
+    return kept
+
+
 def fault_spans(events: Iterable[EventRow]) -> list[FaultSpan]:
     """Every fault that began, planned, asked for or neither, by instant; deaths of learners are not the region's."""
     open_faults: dict[tuple[str, str, str], int] = {}
     found: list[FaultSpan] = []
-    for event in sorted(events, key=lambda event: event.at_ns):
+    for event in happened(events):
         for key in [key for key in open_faults if _ends(key, event)]:
             place = open_faults.pop(key)
             found[place] = msgspec.structs.replace(found[place], over_ns=event.at_ns)
         if event.kind in ENDS_OF_FAULTS and not is_learner(event.source):
             detail = event.detail if event.kind == FAULT_BEGAN else ""
             open_faults[event.kind, event.source, detail] = len(found)
-            what = detail or FAULT_WORDS[event.kind].format(event.source)
             targets = tuple(event.source.split(":"))
-            found.append(FaultSpan(what=what, targets=targets, began_ns=event.at_ns, over_ns=-1))
+            found.append(FaultSpan(what=_words(event), targets=targets, began_ns=event.at_ns, over_ns=-1))
     return found
+
+
+def _words(event: EventRow) -> str:
+    """What began, in the words of a scenario where somebody asked for it."""
+    if event.kind == FAULT_BEGAN:
+        return event.detail
+    if event.kind == PAUSED:
+        return f"{PAUSE} {event.source}"
+    return f"{KILL} {event.source}" if event.detail == "fault" else f"death of {event.source}"
 
 
 def _ends(key: tuple[str, str, str], event: EventRow) -> bool:

@@ -5,6 +5,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
+from testbed.analysis.fault_spans import happened
 from testbed.model.delay import NEVER, S_PER_NS
 from testbed.model.learning import LEARNER, is_learner
 from testbed.model.statistics import percentile
@@ -69,10 +70,13 @@ def _suspensions(events: Iterable[EventRow]) -> list[str]:
 
 
 def pauses(events: Iterable[EventRow]) -> list[tuple[str, float, str]]:
-    """Every pause that somebody asked for: whose, how long it was in emulated seconds (inf: to the end), and when."""
+    """Every pause that is no part of the model: whose, how long it was in emulated seconds (inf: to the end), and when.
+
+    One that is belongs to the planned faults (`disturbances`), and is as it should be.
+    """
     begun: dict[str, int] = {}
     intervals: list[tuple[str, float, str]] = []
-    for event in sorted(events, key=lambda event: event.at_ns):
+    for event in happened(events):
         if event.kind == PAUSED:
             begun[event.source] = event.at_ns
         elif event.kind in (RESUMED, DIED) and event.source in begun:
@@ -129,12 +133,9 @@ def culprit(events: Sequence[EventRow], *, host_busy: bool = False) -> str:
     """The process that was silent, or stood still while the others went on, with what it did; "" if none did.
 
     Delays that are wrong because of it say nothing of the host. One that was busy all along (``host_busy``) may itself
-    have let a process stand still. A pause that is part of the model is as it should be.
+    have let a process stand still.
     """
-    modelled = {
-        event.source for event in events if (event.kind, event.detail) == (FAULT_BEGAN, f"pause {event.source}")
-    }
-    paused = [one for one in pauses(events) if one[0] not in modelled]
+    paused = pauses(events)
     if paused:
         name, _, when = max(paused, key=lambda one: one[1])
         return f"{name} stood still on request{when}"

@@ -24,7 +24,6 @@ NO_NUMBER = "–"
 TOO_EARLY = "less than 5 slots without a fault before it"
 NOTHING_BEFORE = "no task was finished in time before it"
 TOO_LATE = "less than 5 slots until the next fault or the end"
-NOT_AT_HAND = "its tasks were recorded in stretches: testbed report reads them all"
 NOT_BACK = "not back before the next fault or the end"
 Ints = NDArray[np.int64]
 
@@ -63,19 +62,14 @@ def recoveries(run: RecordedRun) -> list[Recovery]:
     return of_rows(run.resolved.system, ColumnTable.of(TaskRow, run.tasks), run.record.events, run.end_ns)
 
 
-def unmeasured(run: RecordedRun) -> list[Recovery]:
-    """Every fault of a run whose tasks are not at hand."""
-    return [_named(fault, unknown=NOT_AT_HAND) for fault in fault_spans(run.record.events)]
-
-
 def of_rows(system: System, rows: ColumnTable[TaskRow], events: Iterable[EventRow], now_ns: int) -> list[Recovery]:
     """Every fault among ``events``, by instant, as far as the tasks of ``rows`` tell at ``now_ns``."""
-    found = fault_spans(events)
-    if not found:
+    events = list(events)
+    if not fault_spans(events):
         return []
-    service = Service(rows, system.slot_ns)
-    end_ns = min(now_ns, system.end_ns)
-    return [_one(service, system, rows, found, n, end_ns) for n in range(len(found))]
+    tally = RecoveryTally(system)
+    tally.add(rows)
+    return tally.recoveries(events, now_ns)
 
 
 def worst(found: Sequence[Recovery]) -> dict[str, float]:
@@ -100,19 +94,48 @@ def _most(values: Sequence[float | None]) -> float:
     return max(known) if known and len(known) == len(values) else math.nan
 
 
-class Service:
-    """The tasks of a run as instants: when they were due and in time, and how many were in the system."""
+class RecoveryTally:
+    """What is needed of the tasks of a run, which may come in parts: 25 bytes of each, and those that a death or a cut
+    touched."""
 
-    def __init__(self, rows: ColumnTable[TaskRow], slot_ns: int) -> None:
+    def __init__(self, system: System) -> None:
+        self._system = system
+        self._instants = [tuple(np.zeros(0, np.int64) for _ in range(3))]
+        self._kept = [np.zeros(0, np.bool_)]
+        self._touched: list[ColumnTable[TaskRow]] = []
+
+    def add(self, rows: ColumnTable[TaskRow]) -> None:
+        """Further tasks, in any order."""
+        begun, measured, state = rows.ints("generated_ns"), rows.ints("measured_ns"), rows.labels("state")
+        heard = np.where(state.are(FAILED), np.maximum(begun, rows.ints("ready_ns")), FOREVER_NS)
+        ended = np.where(measured >= 0, begun + measured, heard)
+        self._instants.append((begun, begun + rows.ints("deadline_ns"), ended))
+        self._kept.append(state.are(COMPLETED))
+        self._touched.append(rows.take(np.flatnonzero(rows.flags("recovered") | rows.labels("reason").are(UE_DIED))))
+
+    def recoveries(self, events: Iterable[EventRow], now_ns: int) -> list[Recovery]:
+        """Every fault among ``events``, by instant, as far as the tasks tell at ``now_ns``."""
+        found, system = fault_spans(events), self._system
+        if not found or not self._touched:
+            return [_named(fault, unknown=NOTHING_BEFORE) for fault in found]
+        begun, due, ended = (np.concatenate(parts) for parts in zip(*self._instants, strict=True))
+        service = Service(begun, due, ended, np.concatenate(self._kept), slot_ns=system.slot_ns)
+        touched, end_ns = ColumnTable.joined(self._touched), min(now_ns, system.end_ns)
+        return [_one(service, system, touched, found, n, end_ns) for n in range(len(found))]
+
+
+class Service:
+    """The tasks of a run as instants, when they were due and in time, and how many were in the system.
+
+    Of each task it is given the instants at which it began, was due and ended, in ns, and whether it was in time.
+    """
+
+    def __init__(self, begun: Ints, due: Ints, ended: Ints, kept: NDArray[np.bool_], *, slot_ns: int) -> None:
         self.slot_ns = slot_ns
-        begun, measured = rows.ints("generated_ns"), rows.ints("measured_ns")
-        due = begun + rows.ints("deadline_ns")
         order = np.argsort(due, kind="stable")
         self._due = due[order]
-        self._kept = np.concatenate([[0], np.cumsum(rows.labels("state").are(COMPLETED)[order])])
-        self._begun = np.sort(begun)
-        heard = np.where(rows.labels("state").are(FAILED), np.maximum(begun, rows.ints("ready_ns")), FOREVER_NS)
-        self._ended = np.sort(np.where(measured >= 0, begun + measured, heard))
+        self._kept = np.concatenate([[0], np.cumsum(kept[order])])
+        self._begun, self._ended = np.sort(begun), np.sort(ended)
 
     def goodput(self, begin_ns: Ints, end_ns: Ints) -> NDArray[np.float64]:
         """The share of the tasks due in each [begin, end) that were finished in time; NaN where none was due."""

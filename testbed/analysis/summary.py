@@ -102,14 +102,13 @@ def tally_of(run: RecordedRun) -> Tally:
 
 def summarise(run: RecordedRun, fidelity: Fidelity) -> Summary:
     """The summary of a run, finished or not."""
-    return summed_up(run, fidelity, tally_of(run), of_run(run))
+    return summed_up(run, fidelity, tally_of(run), of_run(run), recovery.recoveries(run))
 
 
-def summed_up(run: RecordedRun, fidelity: Fidelity, tally: Tally, audit: Ledger) -> Summary:
-    """As `summarise`, of a run whose rows of tasks and slots are in ``tally`` and ``audit``, wherever they are."""
+def summed_up(run: RecordedRun, fidelity: Fidelity, tally: Tally, audit: Ledger, recovered: list[Recovery]) -> Summary:
+    """As `summarise`, of a run whose rows of tasks and slots are in ``tally``, ``audit`` and ``recovered``, wherever
+    they are."""
     system = run.resolved.system
-    is_whole = len(run.tasks) == tally.rows
-    recovered = recovery.recoveries(run) if is_whole else recovery.unmeasured(run)
     values = measures(tally, audit) | recovery.worst(recovered)
     return Summary(
         run=run.name,

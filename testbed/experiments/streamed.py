@@ -13,6 +13,7 @@ import numpy as np
 
 from testbed.analysis.audit import counted
 from testbed.analysis.grading import graded
+from testbed.analysis.recovery import RecoveryTally
 from testbed.analysis.run_reward import Rewards
 from testbed.analysis.summary import Summary, summed_up
 from testbed.analysis.tally import Tally
@@ -90,7 +91,7 @@ def _record(
     file, system = played.path / directory.RECORD, played.plan.system
     kind = played.resolved.scenario.agent.reward
     audit, events, end_ns, reason = Ledger(), list[EventRow](), 0, ""
-    earned = Rewards(system, kind)
+    earned, recovered = Rewards(system, kind), RecoveryTally(system)
     with Ranked() as delays:
         tally = Tally(system, kind, delays=delays)
         with writing as written:
@@ -101,6 +102,8 @@ def _record(
                 tally.add_slots(stretch.slots)
                 tally.add_tasks(stretch.tasks)
                 audit = _added(audit, stretch.tasks)
+                if played.plan.disturbances:
+                    recovered.add(stretch.tasks)
                 events += stretch.events
                 take(stretch, rewards)
                 end_ns, reason = stretch.end_ns, stretch.reason
@@ -119,7 +122,7 @@ def _record(
         )
         due = _generated(played.plan.workload, end_ns) if reason else len(played.plan.workload)
         audit = msgspec.structs.replace(audit, unaccounted=due - audit.generated)
-        return Summed(played.path, summed_up(run, graded(run), tally, audit))
+        return Summed(played.path, summed_up(run, graded(run), tally, audit, recovered.recoveries(events, end_ns)))
 
 
 def _generated(workload: Sequence[Task], until_ns: int) -> int:

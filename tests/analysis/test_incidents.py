@@ -220,6 +220,21 @@ def test_who_stands_still_on_request_is_not_silent():
     assert incidents.culprit(run.record.events) == "es-1 stood still on request from 6.0 s on"
 
 
+def test_a_pause_of_the_model_is_told_as_a_fault_and_warned_of_by_nobody():
+    run = ran()
+    run.record.events[:] = [
+        EventRow(3 * NS_PER_S, "ue-1-1", "fault_began", "pause ue-1-1"),
+        EventRow(3 * NS_PER_S + 1, "ue-1-1", "paused", "asked for"),
+        EventRow(5 * NS_PER_S - 1, "ue-1-1", "resumed", "asked for"),
+        EventRow(5 * NS_PER_S, "ue-1-1", "fault_over", "pause ue-1-1"),
+    ]
+    assert not [line for line in told(run) if "stood" in line]
+    assert incidents.disturbances(run.record.events) == ["pause ue-1-1 from 3.0 to 5.0 s"]
+    assert incidents.culprit(run.record.events) == ""
+    run.record.events.append(EventRow(6 * NS_PER_S, "ue-1-1", "paused", "asked for"))
+    assert incidents.culprit(run.record.events) == "ue-1-1 stood still on request from 6.0 s on"
+
+
 def test_a_bad_grade_names_the_silent_process_and_not_the_host():
     run = ran()
     run.meta |= {"backend": "local", "payload": "declared", "burn": 0.0}

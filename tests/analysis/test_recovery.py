@@ -7,13 +7,10 @@ import pytest
 from testbed.analysis import recovery
 from testbed.analysis.fault_spans import fault_spans
 from testbed.model.task import COMPLETED, FAILED, LATE, UE_DIED
-from testbed.policy.heuristics import FixedChoice
 from testbed.protocol.rows import DIED, FAULT_BEGAN, FAULT_OVER, PAUSED, RESTARTED, RESUMED, EventRow, TaskRow
 from testbed.protocol.table import ColumnTable
-from testbed.sim.simulation import simulate
 from tests.command import document
-from tests.support import plan, system
-from tests.swarm.ends import run_by_hand
+from tests.support import system
 
 S = 10**9
 SLOW = "slow es-1 to 0.5"
@@ -98,11 +95,17 @@ def test_what_cannot_be_measured_is_unknown_with_the_reason(begin, rows, why):
     assert all(math.isnan(value) for value in recovery.worst([one]).values())
 
 
-def test_faults_of_a_run_whose_tasks_are_elsewhere_are_told_without_figures():
-    run = run_by_hand(plan(system(), ()), simulate(plan(system(), ()), FixedChoice(0)))
-    run.record.events = slow(3, 4)
-    (one,) = recovery.unmeasured(run)
-    assert (one.fault, one.over_s, one.goodput_dip, one.unknown) == (SLOW, 4.0, None, recovery.NOT_AT_HAND)
+@pytest.mark.parametrize("size", [1, 7])
+def test_tasks_may_come_in_parts_and_in_any_order(size):
+    rows = steadily(dict.fromkeys(range(31, 36), 1.4))
+    rows[64] = task(64, 32, 3.0, recovered=True, es="es-1", reentry_ns=32 * S)
+    events = [EventRow(31 * S, "es-1", DIED, "fault"), EventRow(33 * S, "es-1", RESTARTED, "fault", 1)]
+    whole = found(rows, events)
+    assert whole[0].tasks_recovered == 1 and whole[0].recovered_after_s
+    tally = recovery.RecoveryTally(system((2, 1), (S, S), slots=60))
+    for first in reversed(range(0, len(rows), size)):
+        tally.add(ColumnTable.of(TaskRow, rows[first : first + size]))
+    assert tally.recoveries(events, 60 * S) == whole
 
 
 def test_the_next_fault_ends_what_is_said_of_one_and_its_end_what_is_compared_with():
@@ -111,7 +114,7 @@ def test_the_next_fault_ends_what_is_said_of_one_and_its_end_what_is_compared_wi
     first, second = found(steadily(late), events)
     assert first.unknown == recovery.NOT_BACK and first.goodput_dip == 1.0
     # from 22 to 40 two tasks a slot are due, and those generated from 39 on are in time: none of these by then
-    assert second.fault == "death of es-2" and second.unknown == recovery.NOTHING_BEFORE
+    assert second.fault == "kill es-2" and second.unknown == recovery.NOTHING_BEFORE
 
 
 def test_tasks_go_back_or_are_lost_with_the_process_that_a_fault_happened_to():
@@ -135,10 +138,10 @@ def test_tasks_go_back_or_are_lost_with_the_process_that_a_fault_happened_to():
     ]
     got = [(one.fault, one.tasks_recovered, one.tasks_lost) for one in found(rows, events)]
     assert got == [
-        ("death of es-1", 3, 0),
+        ("kill es-1", 3, 0),
         ("cut ue-1-1:es-1", 2, 0),
-        ("death of es-1", 1, 0),
-        ("death of ue-1-1", 0, 1),
+        ("kill es-1", 1, 0),
+        ("kill ue-1-1", 0, 1),
     ]
 
 
@@ -157,10 +160,28 @@ def test_faults_end_with_their_own_end_and_a_pause_with_a_death_too():
     assert got == [
         (SLOW, 1, 5),
         ("degrade", 2, -1),
-        ("pause of es-1", 3, 4),
+        ("pause es-1", 3, 4),
         ("death of es-1", 4, 7),
-        ("pause of es-1", 8, 9),
+        ("pause es-1", 8, 9),
     ]
+
+
+PAUSED_ES = [
+    EventRow(20 * S, "es-1", FAULT_BEGAN, "pause es-1"),
+    EventRow(20 * S + S // 10, "es-1", PAUSED, "asked for"),
+    EventRow(22 * S - S // 10, "es-1", RESUMED, "asked for"),
+    EventRow(22 * S, "es-1", FAULT_OVER, "pause es-1"),
+]
+
+
+def test_a_pause_of_the_model_that_stops_a_process_is_one_fault_as_in_a_simulation():
+    late = dict.fromkeys(range(20, 23), 1.4)
+    simulated = found(steadily(late), [PAUSED_ES[0], PAUSED_ES[3]])
+    assert found(steadily(late), PAUSED_ES) == simulated
+    (one,) = simulated
+    assert (one.fault, one.began_s, one.over_s, one.unknown) == ("pause es-1", 20.0, 22.0, "")
+    again = EventRow(30 * S, "es-1", PAUSED, "asked for")
+    assert [one.fault for one in found(steadily(late), [*PAUSED_ES, again])] == ["pause es-1", "pause es-1"]
 
 
 FAULTS = "faults=[{at: 20 s, for: 5 s, overload: cell 3 x 8}]"

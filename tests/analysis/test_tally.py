@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from testbed.analysis import recovery
 from testbed.analysis.audit import of_run
 from testbed.analysis.exact_sum import ExactSums
 from testbed.analysis.grading import graded
@@ -69,4 +70,4 @@ def test_a_summary_of_parts_is_that_of_the_whole(size):
             tally.add_slots(slots.take(slice(first, first + size)))
         for first in range(0, len(tasks), size):
             tally.add_tasks(tasks.take(slice(first, first + size)))
-        assert summed_up(run, graded(run), tally, of_run(run)) == summarise(run, graded(run))
+        assert summed_up(run, graded(run), tally, of_run(run), recovery.recoveries(run)) == summarise(run, graded(run))

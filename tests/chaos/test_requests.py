@@ -68,7 +68,9 @@ def test_the_verb_pauses_kills_and_says_what_came_of_it(tmp_path):
     found = document("report", "r", cwd=tmp_path)
     assert found["ended"] == "drained" and found["tasks"]["unaccounted"] == 0
     still = [line for line in found["warnings"] if "stood still on request" in line]
-    assert len(still) == 2 and not any("silent" in line for line in found["warnings"])
+    assert [line.split()[0] for line in still] == ["controller"]  # the UE's pause is part of the model, and a fault
+    assert [one["fault"] for one in found["recovery"]] == ["pause ue-1-2", "kill es-1", "pause controller"]
+    assert not any("silent" in line for line in found["warnings"])
     assert left(run) == []
 
 

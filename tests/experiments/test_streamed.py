@@ -70,6 +70,24 @@ def test_the_summary_is_that_of_the_record_read_back_and_rows_are_kept_for_who_w
         assert list(getattr(remaining.record, name)) == list(getattr(read.record, name)), name
 
 
+FAULTS = "faults=[{at: 10 s, for: 5 s, overload: cell 1 x 4}, {at: 25 s, for: 5 s, slow: es-2 to 25%}]"
+
+
+def test_a_run_is_judged_by_its_recovery_as_its_report_is(tmp_path, monkeypatch):
+    monkeypatch.setattr(streamed, "TASKS_IN_A_PART", 100)
+    monkeypatch.setattr(twin_run, "STRETCH_ROWS", 100)
+    resolved = resolved_of("slots=60", "density=0.6", FAULTS, "thresholds.mttr=< 60 s")
+    workload = inputs.generate(resolved.scenario, resolved.system)
+    order = Order(resolved=resolved, workload=workload, policy="greedy-do", backend=TWIN, out=str(tmp_path / "a"))
+    summed = runner.perform(order)
+    assert isinstance(summed, Summed)
+    summary = summed.summary
+    assert [one.unknown for one in summary.recovery] == ["", ""] and summary.mttr_s > 0.0
+    assert [check.holds for check in summary.thresholds] == [True]
+    again = runner.summary_of(reader.read_run(summed.path))
+    assert (summary.recovery, summary.thresholds) == (again.recovery, again.thresholds)
+
+
 def test_a_workload_without_tasks_is_summed_up_too(tmp_path):
     resolved = resolved_of("slots=3")
     order = Order(resolved=resolved, workload=TaskTable.of(()), policy="lc", backend=TWIN, out=str(tmp_path / "a"))

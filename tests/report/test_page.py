@@ -60,11 +60,11 @@ def test_a_page_tells_how_a_run_came_back_from_its_faults():
     (one,) = listed(recorded(faults=FAULTS))
     found = Page(page([one]))
     (fault,) = one.summary.recovery
-    assert "recovery" in found.anchors and fault.fault == "death of es-1"
+    assert "recovery" in found.anchors and fault.fault == "kill es-1"
     assert "Mean time to recovery" in found.text or fault.unknown in found.text
     assert f"{fault.goodput_dip:.0%}".replace("%", " %") in found.text and not_numbers(page([one])) == []
     text = summary_text.text(one.summary)
-    assert "goodput dip" in text and "death of es-1" in text
+    assert "goodput dip" in text and "kill es-1" in text
 
 
 def test_a_death_is_on_every_time_axis_and_breaks_the_lines_of_its_server():
