@@ -11,6 +11,7 @@ from testbed.live.backoff import Backoff
 from testbed.live.liveness import Liveness
 from testbed.live.model_faults import ModelFaults
 from testbed.live.pauses import Pauses
+from testbed.live.returns import Killed, Return
 from testbed.live.supervisor import Supervisor
 from testbed.model.delay import NEVER, NS_PER_S, S_PER_NS
 from testbed.model.learning import is_learner
@@ -27,6 +28,7 @@ from testbed.protocol.rows import (
     GIVEN_UP,
     KILL,
     PAUSE,
+    PAUSED,
     PLANNED,
     REQUEST_REFUSED,
     RESTART,
@@ -40,19 +42,6 @@ from testbed.scenario.fault_kinds import FAULT_KINDS
 
 MARGIN_WALL_NS = 5_000_000
 FAULT_IDLE_MS = 100
-
-
-class Return(msgspec.Struct, kw_only=True):
-    """A process on its way back: planned to serve from ``at_ns`` on (as soon as it can, if not ``planned``), started at
-    monotonic instant ``start_ns``; ``told`` once everybody knows."""
-
-    name: str
-    at_ns: int
-    incarnation: int
-    start_ns: int = 0
-    planned: bool = False
-    started: bool = False
-    told: bool = False
 
 
 class Launches(Protocol):
@@ -82,17 +71,6 @@ class Launches(Protocol):
         """Tell every process that ``plan`` is played from now on, by what of it changes."""
 
 
-class Killed(msgspec.Struct, frozen=True):
-    """A death that was carried out at ``at_ns``; ``fault`` is its plan, None where somebody asked for it meanwhile.
-
-    It returns at ``restart_ns``, or not by itself (-1).
-    """
-
-    fault: Fault | None
-    at_ns: int
-    restart_ns: int = -1
-
-
 class Faults:
     """Kills what is planned or asked for, notices what dies, tells everybody, brings back what shall return.
 
@@ -116,10 +94,14 @@ class Faults:
 
     def milliseconds(self) -> int:
         """How long the launcher may sleep before a fault is due."""
-        due = min(self._planned[0].at_ns if self._planned else NEVER, self._pauses.due_ns())
+        now = self._launcher.clock.now_ns()
+        planned_ns = self._planned[0].at_ns if self._planned else NEVER
+        telling = [comeback.telling_ns(self._launcher.clock.speed) for comeback in self._returning]
+        told_ns = min((at for at in telling if at > now), default=NEVER)
+        due = min(planned_ns, self._pauses.due_ns(), told_ns)
         if due == NEVER:
             return FAULT_IDLE_MS
-        left = due - self._launcher.clock.now_ns()
+        left = due - now
         return max(0, min(FAULT_IDLE_MS, int(left / self._launcher.clock.speed / 1e6)))
 
     def act(self) -> None:
@@ -165,12 +147,14 @@ class Faults:
             return self._grant_return(process, now)
         if request.do not in (KILL, PAUSE, RESUME):
             return f"what can be asked for is kill, restart, resume, {', '.join(FAULT_KINDS)} and lift"
-        if not self._is_alive(process):
+        if not self._is_alive(process) or self._is_awaited(process) or now < self._back_ns(process):
             return "it is down"
         if request.do == KILL:
             self.supervisor.kill(process)
             self._killed[process] = Killed(None, now, until if request.for_s else -1)
         elif request.do == PAUSE:
+            if process in self._pauses or self._model.stands_still(request.name):
+                return "it stands still already"
             self._pause(request, process, until)
         elif self._model.stands_still(request.name):
             return self._model.resume(request.name)
@@ -182,16 +166,23 @@ class Faults:
 
     def _pause(self, request: FaultRequest, process: str, until_ns: int) -> None:
         """As the model has it, where it can; the controller, and processes of several cores, just stand still."""
-        if process in self._pauses or not self._model.can_pause(request.name) or self._model.change(request):
+        if not self._model.can_pause(request.name) or self._model.change(request):
             self._pauses.begin(process, until_ns)
 
     def _is_alive(self, process: str) -> bool:
         return process in self.supervisor.table() and process not in self._killed
 
     def _grant_return(self, process: str, now_ns: int) -> str:
-        if process in self.supervisor.table():
+        killed, comeback = self._killed.get(process), self._awaited(process)
+        if killed is not None:
+            self._killed[process] = msgspec.structs.replace(killed, restart_ns=now_ns)
+        elif comeback is not None:
+            comeback.at_ns, comeback.planned = min(comeback.at_ns, now_ns), False
+        elif now_ns < self._back_ns(process):
+            return f"it is back at {self._back_ns(process) * S_PER_NS:.3f} s"
+        elif process in self.supervisor.table():
             return "it is up"
-        if not self._is_awaited(process):
+        else:
             self._await(process, self._incarnation.get(process, 0) + 1, now_ns)
         return ""
 
@@ -199,13 +190,25 @@ class Faults:
         """Let everything go on: the run ends."""
         self._pauses.end_all()
 
+    def _back_ns(self, process: str) -> int:
+        """When what died last of a process serves again, as everybody was told; -1 if nobody was."""
+        cores = self._launcher.processes[process][1]
+        return max((self.absences[name][-1][1] for name in cores if name in self.absences), default=-1)
+
     def _note_pause(self, process: str, kind: str) -> None:
         at = self._launcher.clock.now_ns()
+        if kind == PAUSED:
+            self._launcher.liveness.excuse(process)
+        else:
+            self._launcher.liveness.expect(process)
         for name in self._launcher.processes[process][1]:
             self._note(EventRow(at, name, kind, "asked for"))
 
     def _is_awaited(self, process: str) -> bool:
-        return any(comeback.name == process for comeback in self._returning)
+        return self._awaited(process) is not None
+
+    def _awaited(self, process: str) -> Return | None:
+        return next((comeback for comeback in self._returning if comeback.name == process), None)
 
     def _process_of(self, name: str) -> str:
         return next(process for process, (_, cores) in self._launcher.processes.items() if name in cores)
@@ -284,6 +287,8 @@ class Faults:
             return
         launcher = self._launcher
         clock = launcher.clock
+        if clock.now_ns() < comeback.telling_ns(clock.speed):
+            return
         at = max(comeback.at_ns, clock.now_ns() + int(MARGIN_WALL_NS * clock.speed))
         for name in launcher.processes[comeback.name][1]:
             self._downs.pop(name, None)

@@ -1,8 +1,8 @@
 """The launcher's sessions with its processes: who is up, who has gone silent, who is heard again.
 
 Only a process that neither speaks nor works is silent: one that hangs, was stopped, or is cut off from the network. A
-busy one is not, however long it takes; nor is one that the host does not let run. Deaths are another matter, see
-`testbed.live.faults`.
+busy one is not, however long it takes; nor is one that the host does not let run, or that stands still because a fault
+says so. Deaths are another matter, see `testbed.live.faults`.
 """
 
 import time
@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 import msgspec
 
 from testbed.live.supervisor import Supervisor
+from testbed.model.delay import NEVER
 from testbed.node.launcher_session import LAUNCHER, TIMING
 from testbed.node.socket import Mailbox
 from testbed.protocol.codec import Envelope
@@ -41,6 +42,7 @@ class Liveness:
         self._mailbox, self._emit, self._now_ns = mailbox, emit, now_ns
         self._peers: dict[str, _Peer] = {}
         self._next_ns = 0
+        self._excused_ns: dict[str, int] = {}
         self.silent: dict[str, int] = {}
 
     def take(self, envelope: Envelope) -> None:
@@ -71,12 +73,22 @@ class Liveness:
                 continue
             certain = peer.session.state is State.OPEN or peer.idle(supervisor, now)
             self._send(peer.session.tick(now, drained=certain))
-            if peer.session.state is State.LOST and name not in self.silent:
+            excused = now < self._excused_ns.get(name, 0)
+            if peer.session.state is State.LOST and name not in self.silent and not excused:
                 self.silent[name] = peer.heard_ns
                 self._note(name, SILENT, "no sign of life", now)
 
+    def excuse(self, name: str) -> None:
+        """A process stands still on purpose: its silence means nothing."""
+        self._excused_ns[name] = NEVER
+
+    def expect(self, name: str) -> None:
+        """It goes on, and has as long as any other to be heard."""
+        self._excused_ns[name] = time.monotonic_ns() + TIMING.timeout_ns
+
     def died(self, name: str, incarnation: int) -> None:
         """A process ended: its session with it."""
+        self._excused_ns.pop(name, None)
         self.silent.pop(name, None)
         if name in self._peers:
             self._send(self._peers[name].session.down(time.monotonic_ns(), incarnation))

@@ -60,6 +60,8 @@ def test_the_verb_pauses_kills_and_says_what_came_of_it(tmp_path):
         told(run, "restarted")
         assert "nothing of that name" in call("fault", "r", "pause", "es-9", cwd=tmp_path, code=2).stderr
         call("fault", "r", "pause", "controller", cwd=tmp_path)
+        refused = call("fault", "r", "pause", "controller", "--for", "1s", cwd=tmp_path, code=2).stderr
+        assert "pause controller: it stands still already" in refused
         end(process, 0)  # nobody has to be resumed for a run to end
     finally:
         stop(process)
@@ -72,6 +74,21 @@ def test_the_verb_pauses_kills_and_says_what_came_of_it(tmp_path):
     assert [one["fault"] for one in found["recovery"]] == ["pause ue-1-2", "kill es-1", "pause controller"]
     assert not any("silent" in line for line in found["warnings"])
     assert left(run) == []
+
+
+def test_an_es_that_was_killed_for_a_time_executes_tasks_again(tmp_path):
+    """Its return is longer ahead than anybody believes an instant."""
+    run = tmp_path / "r"
+    process = begin(tmp_path, "--slots", "80", "--speed", "5", "--policy", "offload-do")
+    try:
+        ask(run, FaultRequest(KILL, "es-1", 5.0))
+        told(run, "restarted")
+        end(process, 0)
+    finally:
+        stop(process)
+    ((_, back),) = absences(run, "es-1")
+    assert any(row.es == "es-1" and row.start_ns > back for row in reader.read_run(run).tasks)
+    assert events(run, "dropped_frame") == []
 
 
 def absences(run, name):

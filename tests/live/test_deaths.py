@@ -13,6 +13,7 @@ from testbed.model import ledger
 from testbed.model.delay import NS_PER_S
 from testbed.model.learning import LEARNER, LearningPlan
 from testbed.model.system import Fault
+from testbed.protocol.bounds import RELEASE_NS
 from testbed.protocol.messages import Down, Start, Up
 from testbed.protocol.placement import Processes
 from testbed.protocol.rows import (
@@ -48,7 +49,7 @@ class Launcher:
         self.told, self.tables, self.revisions = [], [], []
         self.recorder: Any = SimpleNamespace(add=self.rows.extend)
         self.mailbox: Any = SimpleNamespace(disconnect=lambda name: None)
-        self.liveness: Any = SimpleNamespace(died=lambda name, incarnation: None)
+        self.liveness: Any = SimpleNamespace(died=lambda *_: None, excuse=lambda _: None, expect=lambda _: None)
         self.supervisor = FakeSupervisor(*names)
         self.faults = Faults(self, self.supervisor)
 
@@ -127,6 +128,8 @@ def test_who_is_killed_for_a_time_returns_after_it(tmp_path):
     launcher.at(2)
     launcher.at(2.5)
     assert launcher.events(DIED) == [(2.0, "es-1", "fault", 0)] and launcher.events(PLANNED) == []
+    assert launcher.supervisor.started[-1] == ("es-1", 1) and launcher.events(RESTARTED) == []
+    launcher.at(5 - RELEASE_NS / NS_PER_S)
     assert launcher.faults.absences == {"es-1": [(2 * NS_PER_S, 5 * NS_PER_S)]} == absences_of(launcher.rows)
     assert launcher.events(RESTARTED) == [(5.0, "es-1", "fault", 1)]
 

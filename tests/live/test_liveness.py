@@ -71,6 +71,31 @@ def test_who_neither_speaks_nor_computes_is_silent_and_heard_again(world):
     assert world.events() == [("ue-1-1", SILENT), ("ue-1-1", HEARD)] and not world.liveness.silent
 
 
+def test_who_stands_still_on_purpose_is_not_silent_but_must_be_heard_afterwards(world):
+    world.until(1000)
+    world.liveness.excuse("ue-1-1")
+    world.awake.discard("ue-1-1")
+    world.supervisor.idle.add("ue-1-1")
+    world.until(60_000)
+    world.liveness.expect("ue-1-1")
+    world.until(62_000)
+    assert world.events() == [] and not world.liveness.silent
+    world.until(66_000)
+    assert world.events() == [("ue-1-1", SILENT)]
+
+
+def test_who_goes_on_is_heard_and_was_never_silent(world):
+    world.until(1000)
+    world.liveness.excuse("ue-1-1")
+    world.awake.discard("ue-1-1")
+    world.supervisor.idle.add("ue-1-1")
+    world.until(10_000)
+    world.liveness.expect("ue-1-1")
+    world.awake.add("ue-1-1")
+    world.until(20_000)
+    assert world.events() == []
+
+
 def test_who_computes_is_busy_however_long(world):
     world.until(1000)
     world.awake.discard("ue-1-1")

@@ -121,7 +121,10 @@ def _done_by(request: FaultRequest) -> Found:
     if request.do == LIFT:
         return lambda event: event.kind == FAULT_OVER and f"{event.detail} ".startswith(_lifted(event, request))
     if request.do in DONE_BY:
-        return lambda event: (event.source, event.kind) == (request.name, DONE_BY[request.do])
+        over = (FAULT_OVER, f"{PAUSE} {request.name}") if request.do == RESUME else ()
+        return lambda event: (
+            (event.source, event.kind) == (request.name, DONE_BY[request.do]) or (event.kind, event.detail) == over
+        )
     return lambda event: event.kind == FAULT_BEGAN and event.detail == f"{request.do} {request.name}"
 
 
