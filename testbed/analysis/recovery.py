@@ -25,6 +25,11 @@ TOO_EARLY = "less than 5 slots without a fault before it"
 NOTHING_BEFORE = "no task was finished in time before it"
 TOO_LATE = "less than 5 slots until the next fault or the end"
 NOT_BACK = "not back before the next fault or the end"
+MEANING = (
+    "Goodput is the share of the tasks due in five slots that were finished in time, its dip what was missing at worst "
+    "of the share before. Recovered: it is at 90 % of that again. Steady: no more tasks than before are in the system. "
+    "Both count from the beginning of the fault: 0 where goodput never was below, or tasks never were more."
+)
 Ints = NDArray[np.int64]
 
 
@@ -70,6 +75,15 @@ def of_rows(system: System, rows: ColumnTable[TaskRow], events: Iterable[EventRo
     tally = RecoveryTally(system)
     tally.add(rows)
     return tally.recoveries(events, now_ns)
+
+
+def reasons(found: Sequence[Recovery]) -> list[str]:
+    """Why figures of faults are unknown, each reason with the faults that it is true of and when they began."""
+    named: dict[str, list[str]] = {}
+    for one in found:
+        if one.unknown:
+            named.setdefault(one.unknown, []).append(f"{one.fault} at {one.began_s:.1f} s")
+    return [f"{', '.join(names)}: {why}" for why, names in named.items()]
 
 
 def worst(found: Sequence[Recovery]) -> dict[str, float]:

@@ -6,6 +6,7 @@ from testbed.analysis.attempts import Attempts
 from testbed.analysis.decision_latency import Spread
 from testbed.analysis.grading import Fidelity
 from testbed.analysis.learning_progress import Learning, WorkerProgress
+from testbed.analysis.recovery import MEANING, reasons
 from testbed.analysis.summary import Summary
 from testbed.analysis.threshold_checks import NOT_GRADED
 from testbed.cli.exit_code import shown
@@ -17,15 +18,15 @@ from testbed.record.backends import VIRTUAL
 MOST_FAULTS = 6
 
 
-def text(summary: Summary, columns: int = 0) -> str:
-    """The summary for people, in plain lines, for a terminal of ``columns`` (0: any)."""
+def text(summary: Summary, columns: int = 0, most_faults: int | None = MOST_FAULTS) -> str:
+    """The summary in plain lines, for a terminal of ``columns`` (0: any), with ``most_faults`` (None: all)."""
     blocks = [
         _head(summary),
-        _tasks(summary),
+        _tasks(summary, most_faults),
         _means(summary),
         _parts(summary, columns),
         _servers(summary, columns),
-        _recovery(summary, columns),
+        _recovery(summary, columns, most_faults),
         _thresholds(summary, columns),
         _fidelity(summary),
     ]
@@ -52,7 +53,7 @@ def _head(summary: Summary) -> str:
     return "\n".join(part for part in (head, checkpoints(labelled)) if part)
 
 
-def _tasks(summary: Summary) -> str:
+def _tasks(summary: Summary, most_faults: int | None) -> str:
     counts = summary.tasks
     words = ("completed", "late", "failed", "local", "offloaded", "forwarded", "rejected", "recovered", "fallback")
     fates = ", ".join(f"{counts[word]} {word}" for word in words if counts[word] or word in words[:5])
@@ -61,9 +62,10 @@ def _tasks(summary: Summary) -> str:
     if reasons:
         lines.append(f"failed     {reasons}")
     lines += [_attempts(summary.attempts)] if summary.attempts is not None else []
-    lines += [f"fault      {fault}" for fault in summary.faults[:MOST_FAULTS]]
-    if len(summary.faults) > MOST_FAULTS:
-        lines.append(f"           and {len(summary.faults) - MOST_FAULTS} more, see the events")
+    told = summary.faults[:most_faults]
+    lines += [f"fault      {fault}" for fault in told]
+    if len(summary.faults) > len(told):
+        lines.append(f"           and {len(summary.faults) - len(told)} more: testbed report lists them")
     lines += [f"WARNING    {warning}" for warning in summary.warnings]
     if counts["unaccounted"]:
         lines.append(f"LEDGER     {counts['unaccounted']} unaccounted: {'; '.join(summary.problems[:3])}")
@@ -129,10 +131,11 @@ def _servers(summary: Summary, columns: int) -> str:
     return table(head, rows, columns)
 
 
-def _recovery(summary: Summary, columns: int) -> str:
-    """What each fault did to the service, the first of them where there are many."""
+def _recovery(summary: Summary, columns: int, most_faults: int | None) -> str:
+    """What each fault did to the service, the first ``most_faults`` of them where there are more."""
     if not summary.recovery:
         return ""
+    told = summary.recovery[:most_faults]
     head = ("fault", "from s", "to s", "goodput dip", "recovered after", "steady after", "tasks back")
     rows = [
         (
@@ -142,15 +145,14 @@ def _recovery(summary: Summary, columns: int) -> str:
             *one.words(),
             str(one.tasks_recovered),
         )
-        for one in summary.recovery[:MOST_FAULTS]
+        for one in told
     ]
-    more = len(summary.recovery) - MOST_FAULTS
-    notes = [f"and {count(more, 'more fault')}"] if more > 0 else []
+    more = len(summary.recovery) - len(told)
+    notes = [f"and {count(more, 'more fault')}: testbed report lists all"] if more else []
     if not math.isnan(summary.mttr_s):
         notes.append(f"mean time to recovery {summary.mttr_s:.1f} s")
-    why = dict.fromkeys(one.unknown for one in summary.recovery if one.unknown)
-    notes += [f"unknown (–): {'; '.join(why)}"] if why else []
-    return "\n".join([table(head, rows, columns), *notes])
+    notes += [f"unknown (–): {why}" for why in reasons(told)]
+    return "\n".join([table(head, rows, columns), *notes, MEANING])
 
 
 def _thresholds(summary: Summary, columns: int) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from html import escape
 from importlib import resources
 
+from testbed.analysis.recovery import MEANING, reasons
 from testbed.analysis.summary import Metered, Summary
 from testbed.model import fidelity
 from testbed.model.delay import S_PER_NS
@@ -31,11 +32,6 @@ INTERVALS = (
 )
 POINTS = (
     "A line has some 240 points at most; in a longer run each is the mean of several slots. Upright dashes are events."
-)
-RECOVERED = (
-    "Goodput is the share of the tasks due in five slots that were finished in time, its dip what was missing at worst "
-    "of the share before. Recovered: it is at 90 % of that again. Steady: no more tasks than before are in the system. "
-    "Both count from the beginning of the fault."
 )
 PAIRED = (
     "Brackets hold a 95 % confidence interval, for stable runs of the same tasks that ended by themselves. They are of "
@@ -239,10 +235,10 @@ def _recovery(one: Reported) -> str:
     summary = one.summary
     if not summary.recovery:
         return _note("There was no fault.")
-    why = dict.fromkeys(fault.unknown for fault in summary.recovery if fault.unknown)
+    why = reasons(summary.recovery[: tables.MOST_EVENTS])
     notes = [f"Mean time to recovery: {number(summary.mttr_s)} s."] if math.isfinite(summary.mttr_s) else []
     notes += [f"A dash is what could not be measured: {'; '.join(why)}."] if why else []
-    return tables.recovery(one) + _note(" ".join([*notes, RECOVERED]))
+    return tables.recovery(one) + _note(" ".join([*notes, MEANING]))
 
 
 def _events(one: Reported) -> str:

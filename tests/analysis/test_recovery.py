@@ -184,6 +184,14 @@ def test_a_pause_of_the_model_that_stops_a_process_is_one_fault_as_in_a_simulati
     assert [one.fault for one in found(steadily(late), [*PAUSED_ES, again])] == ["pause es-1", "pause es-1"]
 
 
+def test_reasons_name_the_faults_that_they_are_true_of():
+    events = [*slow(2, 3), *slow(20, 21), *slow(23, 24), *slow(57, 58)]
+    assert recovery.reasons(found(steadily({}), events)) == [
+        f"{SLOW} at 2.0 s, {SLOW} at 23.0 s: {recovery.TOO_EARLY}",
+        f"{SLOW} at 20.0 s, {SLOW} at 57.0 s: {recovery.TOO_LATE}",
+    ]
+
+
 FAULTS = "faults=[{at: 20 s, for: 5 s, overload: cell 3 x 8}]"
 RUN = ("run", "region", "--backend", "sim", "--slots", "60", "--set", FAULTS, "--json")
 

@@ -58,3 +58,14 @@ def test_a_summary_keeps_to_the_width_and_loses_no_word(tmp_path, columns):
 def test_a_run_without_a_task_says_so(tmp_path):
     text = summary_text.text(summary(tmp_path, "density=0"))
     assert "no task finished" in text and "nan" not in text
+
+
+def test_a_summary_lists_the_first_faults_and_a_report_all(tmp_path):
+    planned = ", ".join(f"{{at: {at} s, for: 500 ms, slow: es-1 to {at + 10}%}}" for at in range(1, 9))
+    result = summary(tmp_path, f"faults=[{planned}]")
+    few, every = summary_text.text(result), summary_text.text(result, most_faults=None)
+    assert "and 2 more faults: testbed report lists all" in few and "es-1 to 0.18" not in few
+    assert "more" not in every.replace("more tasks", "").replace("were more", "") and "es-1 to 0.18" in every
+    for text in (few, every):
+        assert "Both count from the beginning of the fault: 0 where goodput never was below" in text
+        assert "slow es-1 to 0.11 at 1.0 s" in text

@@ -98,7 +98,7 @@ def _show(listed: Sequence[Reported], baseline: Reported, *, as_json: bool) -> N
         summaries = [one.summary for one in listed]
         print_json({"runs": summaries, "comparison": standings} if standings else summaries[0])
         return
-    blocks = [summary_text.text(one.summary, width(sys.stdout)) for one in listed]
+    blocks = [summary_text.text(one.summary, width(sys.stdout), most_faults=None) for one in listed]
     blocks += [report_text.text(standings, width(sys.stdout))] if standings else []
     print_text(coloured("\n".join(blocks), sys.stdout), end="")
 
