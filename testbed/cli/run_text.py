@@ -3,7 +3,7 @@
 from testbed.live.progress import Progress
 from testbed.watch.snapshot import Snapshot
 
-HOLDING = ("kill", "pause", "cut", "partition")  # what some tasks wait for the end of; others only slow them
+HOLD_TASKS = ("kill", "pause", "cut", "partition")  # what some tasks wait for the end of; others only slow them
 
 
 def text(progress: Progress, end_ns: int) -> str:
@@ -22,7 +22,7 @@ def _held_up(progress: Progress) -> str:
     lasting = [one for one in progress.lasting if one.partition(" ")[0] != "overload"]  # it adds tasks, and holds none
     if progress.phase != "draining" or not lasting:
         return ""
-    first, *others = sorted(lasting, key=lambda one: one.partition(" ")[0] not in HOLDING)
+    first, *others = sorted(lasting, key=lambda one: one.partition(" ")[0] not in HOLD_TASKS)
     more = len(others)
     what = f"{first} and {more} more last" if more else f"{first} lasts"
     return f"; {what}, the run until {progress.limit_ns * 1e-9:.0f} s"
