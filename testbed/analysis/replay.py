@@ -95,6 +95,18 @@ def recorded_faults(events: Iterable[EventRow]) -> tuple[Fault, ...]:
     return tuple(sorted(faults, key=lambda fault: fault.at_ns))
 
 
+def unplanned_deaths(events: Iterable[EventRow], planned: Iterable[Fault]) -> list[Fault]:
+    """Recorded deaths that no planned one explains: those that were asked for during the run, by hand."""
+    ahead, unplanned = list(planned), []
+    for death in recorded_faults(events):
+        known = next((one for one in ahead if one.name == death.name and one.at_ns <= death.at_ns), None)
+        if known is None:
+            unplanned.append(death)
+        else:
+            ahead.remove(known)
+    return unplanned
+
+
 def delay_pairs(measured: Iterable[TaskRow], reference: Iterable[TaskRow]) -> list[tuple[int, int]]:
     """(measured, reference) delays in ns of tasks that finished in both."""
     known = rows_by_task(row for row in reference if row.finished_ns >= 0)

@@ -136,6 +136,16 @@ def read_record(file: Path) -> RecordedRows:
     return RecordedRows(meta=meta, missing=missing, **rows)
 
 
+def read_events(file: Path) -> list[EventRow]:
+    """The events of ``file`` alone, none if it keeps none. Raises `UsageError` as `read_record` does."""
+    try:
+        with database.opened(file) as db:
+            missing = database.check(file, database.meta(db).get("schema_version"), database.tables_of(db))
+            return [] if TABLES[EventRow] in missing else list(database.rows(db, EventRow))
+    except (sqlite3.Error, ValueError, TypeError) as error:
+        raise _damaged(file, error) from None
+
+
 def _check_numbers(meta: dict[str, Any]) -> None:
     """Raise `ValueError` for a value in ``meta`` that should be a number, and is none."""
     for key, kinds in _NUMBERS.items():

@@ -103,6 +103,7 @@ def of_run(args: argparse.Namespace) -> Order:
     meta = reader.read_header(path / directory.RECORD)
     reasons = (idle.in_replay, *common.on(args.on or TESTBED))
     resolved = inputs.resolve(common.scenario_of(path / directory.SCENARIO, common.overrides(args), reasons))
+    _say_unplanned_deaths(path, resolved)
     workload = _table(path / directory.WORKLOAD, resolved.system, args)
     policy = args.policy or _recorded_policy(path, meta)
     notes: dict[str, str | bool] = {"replay_of": path.resolve().name}
@@ -120,6 +121,14 @@ def of_run(args: argparse.Namespace) -> Order:
         closed_loop=args.closed_loop,
         notes=notes,
     )
+
+
+def _say_unplanned_deaths(path: Path, resolved: Resolved) -> None:
+    """Warn of deaths by hand, which the scenario of a run does not have."""
+    unplanned = replay.unplanned_deaths(reader.read_events(path / directory.RECORD), resolved.faults)
+    if unplanned:
+        names = ", ".join(sorted({death.name for death in unplanned}))
+        warn(f"deaths by hand are left out ({names}): add --as-recorded --on sim to repeat the run with them")
 
 
 def _finished(path: Path, system: System) -> dict[tuple[int, int], int]:
