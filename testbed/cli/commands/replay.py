@@ -124,8 +124,12 @@ def of_run(args: argparse.Namespace) -> Order:
 
 
 def _say_unplanned_deaths(path: Path, resolved: Resolved) -> None:
-    """Warn of deaths by hand, which the scenario of a run does not have."""
-    unplanned = replay.unplanned_deaths(reader.read_events(path / directory.RECORD), resolved.faults)
+    """Warn of deaths by hand, which the scenario of a run does not have, if its record can be read."""
+    try:
+        events = reader.read_events(path / directory.RECORD)
+    except UsageError:
+        return
+    unplanned = replay.unplanned_deaths(events, resolved.faults)
     if unplanned:
         names = ", ".join(sorted({death.name for death in unplanned}))
         warn(f"deaths by hand are left out ({names}): add --as-recorded --on sim to repeat the run with them")
