@@ -5,6 +5,7 @@ from collections import deque
 
 from edge_server.job import Job
 from testbed.model import queue as rules
+from testbed.model.cuts import open_ns
 from testbed.model.system import Es
 
 
@@ -54,7 +55,11 @@ class Queue:
     def backlog_ns(self, now_ns: int) -> int:
         """The total backlog that is announced."""
         cycles = self.own_cycles + self.forwarded_cycles
-        return rules.backlog_ns(self.remaining_ns(now_ns), cycles, self._es.hz(now_ns), self._es.cores)
+        return rules.backlog_ns(self.remaining_ns(now_ns), cycles, self._hz(now_ns), self._es.cores)
+
+    def _hz(self, now_ns: int) -> int:
+        """Its speed, of a paused one that with which it goes on: a late post reaches it while it stands still."""
+        return self._es.hz(open_ns(now_ns, self._es.pauses_ns))
 
     def expected_wait_ns(self, now_ns: int) -> int:
         """Expected wait of an own-cell task arriving now."""
@@ -62,7 +67,7 @@ class Queue:
         ahead, cycles = len(self._own), self.own_cycles
         if es.discipline == rules.FCFS:
             ahead, cycles = self.waiting, self.own_cycles + self.forwarded_cycles
-        rest, hz = self.remaining_ns(now_ns), es.hz(now_ns)
+        rest, hz = self.remaining_ns(now_ns), self._hz(now_ns)
         return rules.expected_wait_ns(rest, len(self._running), ahead, cycles, hz, es.cores)
 
     def admits(self) -> bool:

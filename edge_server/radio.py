@@ -51,10 +51,12 @@ class DedicatedRadio:
 
     def post(self, ue: Ue, post: Post) -> Job:
         """Append a task to the UE's FIFO; its whole trip is known at once."""
-        start_ns = chain(self._free_ns.get(ue.index, 0), post.ready_ns)
+        free_ns = self._free_ns.get(ue.index, 0)
+        start_ns = chain(free_ns, post.ready_ns)
         trip = self._trip(post.task, post.ready_ns, start_ns)
         job = Job(ue=ue, task=post.task, trip=trip, target=post.target, taken_back_ns=self._taken_back_ns(ue, trip))
-        self._free_ns[ue.index] = min(trip.tx_end_ns, job.taken_back_ns)
+        free_ns = max(free_ns, min(trip.tx_end_ns, job.taken_back_ns))  # one whose post is late comes behind the others
+        self._free_ns[ue.index] = free_ns
         self._under_way.setdefault(ue.index, []).append(job)
         return job
 
@@ -78,7 +80,8 @@ class DedicatedRadio:
                     ready, start = job.trip.ready_ns, job.trip.tx_start_ns
                     job.trip = self._trip(job.task, ready, chain(self._free_ns[ue], ready) if place else start)
                     job.taken_back_ns = self._taken_back_ns(system.ues[ue], job.trip)
-                self._free_ns[ue] = min(job.trip.tx_end_ns, job.taken_back_ns)
+                free_ns = min(job.trip.tx_end_ns, job.taken_back_ns)
+                self._free_ns[ue] = max(self._free_ns[ue], free_ns) if place else free_ns
                 if before != (job.trip, job.taken_back_ns):
                     job.changes += 1
                     changed.append(job)
