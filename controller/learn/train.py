@@ -204,6 +204,8 @@ class Trainer:
             yield from self._evaluation(learner)
 
     def _average(self) -> None:
+        if not self.config.average:
+            return
         with np.errstate(all="ignore"):  # see `controller.learn.worker_pool.once`
             self._averaged += np.float32(1.0 - self.config.average) * (self.shared.params - self._averaged)
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import msgspec
 
 from testbed.model.errors import UsageError
+from testbed.model.learning import is_learner
 from testbed.model.system import Fault, Plan, System
 from testbed.protocol.messages import Decision
 from testbed.protocol.rows import EventRow, TaskRow, rows_by_task
@@ -96,9 +97,9 @@ def recorded_faults(events: Iterable[EventRow]) -> tuple[Fault, ...]:
 
 
 def unplanned_deaths(events: Iterable[EventRow], planned: Iterable[Fault]) -> list[Fault]:
-    """Recorded deaths that no planned one explains: those that were asked for during the run, by hand."""
+    """Recorded deaths that no planned one explains, but those of learners, which are not the region's."""
     ahead, unplanned = list(planned), []
-    for death in recorded_faults(events):
+    for death in recorded_faults(event for event in events if not is_learner(event.source)):
         known = next((one for one in ahead if one.name == death.name and one.at_ns <= death.at_ns), None)
         if known is None:
             unplanned.append(death)

@@ -11,7 +11,7 @@ from testbed.model.ledger import Absence, absent
 from testbed.model.system import Plan
 from testbed.model.task import NEVER_BEGAN_NS, Task, TaskTable
 from testbed.protocol.endings import closed_row
-from testbed.protocol.rows import KILL, PAUSE, Row, TaskRow
+from testbed.protocol.rows import KILL, Row, TaskRow
 
 Recorded = Callable[[str, int], TaskRow | None]
 
@@ -114,8 +114,7 @@ class TaskCounter:
                 yield name, task
 
     def progress(self, now_ns: int, alive: int, processes: int, silent: tuple[str, ...]) -> Progress:
-        """The present moment, 0 until the epoch; ``silent`` are the processes that hang, or stand still by the plan."""
-        lasting = self._lasting(now_ns)
+        """The present moment, 0 until the epoch; ``silent`` are the processes that hang."""
         phase = "running" if now_ns < self._plan.system.end_ns else "draining"
         return Progress(
             phase=phase,
@@ -124,8 +123,8 @@ class TaskCounter:
             total=len(self._plan.workload),
             alive=alive,
             processes=processes,
-            silent=tuple(name for name in silent if f"{PAUSE} {name}" not in lasting),
-            lasting=lasting,
+            silent=silent,
+            lasting=self._lasting(now_ns),
             limit_ns=self.limit_ns,
         )
 

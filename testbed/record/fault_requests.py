@@ -19,7 +19,7 @@ from testbed.scenario.fault_grammar import PHRASES, FaultPhrase
 
 FILE = "faults.jsonl"
 MOST_SECONDS = 1e9
-LOOK_BYTES = 4096  # bytes
+LOOK_BYTES = 4096
 LIFT, ALSO_LIFT, FOR = "lift", "restore", "for"
 UNDONE_BY = {KILL: RESTART, PAUSE: RESUME}
 DONE_TO_PROCESSES = (KILL, RESTART, PAUSE, RESUME)

@@ -1,7 +1,8 @@
-"""Deaths by hand, told from planned ones: a replay of a run says which it leaves out."""
+"""Deaths by hand, or by accident, told from planned ones: a replay of a run says which it leaves out."""
 
 from testbed.analysis.replay import unplanned_deaths
 from testbed.model.delay import NS_PER_S
+from testbed.model.learning import LEARNER
 from testbed.model.system import Fault
 from testbed.protocol.rows import DIED, RESTARTED, EventRow
 from tests.support import MS
@@ -24,3 +25,7 @@ def test_a_planned_death_may_be_a_little_late_and_explains_one_death():
     again = EventRow(6 * NS_PER_S, "es-1", RESTARTED, "fault", 1.0)
     events = [died("es-1", 5 * NS_PER_S + 12 * MS), again, died("es-1", 8 * NS_PER_S)]
     assert unplanned_deaths(events, planned) == [Fault("es-1", 8 * NS_PER_S)]
+
+
+def test_a_learner_that_died_is_not_told_of():
+    assert unplanned_deaths([died(f"{LEARNER}-1", 5 * NS_PER_S)], ()) == []

@@ -110,6 +110,19 @@ def test_replay_of_a_run_as_recorded_and_with_another_policy(tmp_path):
     assert twin["delay_s"] == content["delay_s"] and twin["backend"] == "twin"
 
 
+def test_a_replay_says_which_deaths_are_left_out_but_not_those_that_it_is_asked_to_leave_out(tmp_path):
+    run = tmp_path / "first"
+    call("run", "region", *SHORT, "--set", "faults=[{at: 1 s, kill: es-1}]", "--out", str(run), cwd=tmp_path)
+    for options in ((), ("--set", "faults=[]"), ("--no-faults",)):
+        said = call("replay", "first", "--on", "sim", *options, cwd=tmp_path).stderr
+        assert "not planned" not in said
+    scenario = (run / "scenario.yaml").read_text()
+    assert "kill: es-1" in scenario
+    (run / "scenario.yaml").write_text(re.sub(r"^faults:\n(- .*\n)+", "", scenario, flags=re.M))
+    said = call("replay", "first", "--on", "sim", cwd=tmp_path).stderr
+    assert "deaths that were not planned are left out (es-1)" in said
+
+
 def test_replay_of_a_table(tmp_path):
     (tmp_path / "mine.csv").write_text(
         "time_s,ue,input_bits,cycles,deadline_s\n0.5,ue-1-2,1000000,500000000,1\n3,ue-3-1,1000000,500000000,1\n"

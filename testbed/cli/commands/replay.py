@@ -103,7 +103,8 @@ def of_run(args: argparse.Namespace) -> Order:
     meta = reader.read_header(path / directory.RECORD)
     reasons = (idle.in_replay, *common.on(args.on or TESTBED))
     resolved = inputs.resolve(common.scenario_of(path / directory.SCENARIO, common.overrides(args), reasons))
-    _say_unplanned_deaths(path, resolved)
+    if not args.no_faults:
+        _say_unplanned_deaths(path)
     workload = _table(path / directory.WORKLOAD, resolved.system, args)
     policy = args.policy or _recorded_policy(path, meta)
     notes: dict[str, str | bool] = {"replay_of": path.resolve().name}
@@ -123,16 +124,17 @@ def of_run(args: argparse.Namespace) -> Order:
     )
 
 
-def _say_unplanned_deaths(path: Path, resolved: Resolved) -> None:
-    """Warn of deaths by hand, which the scenario of a run does not have, if its record can be read."""
+def _say_unplanned_deaths(path: Path) -> None:
+    """Warn of deaths that the scenario of a run does not have, if its record can be read."""
     try:
         events = reader.read_events(path / directory.RECORD)
     except UsageError:
         return
-    unplanned = replay.unplanned_deaths(events, resolved.faults)
+    planned = inputs.resolve(common.scenario_of(path / directory.SCENARIO, [])).faults
+    unplanned = replay.unplanned_deaths(events, planned)
     if unplanned:
         names = ", ".join(sorted({death.name for death in unplanned}))
-        warn(f"deaths by hand are left out ({names}): add --as-recorded --on sim to repeat the run with them")
+        warn(f"deaths that were not planned are left out ({names}): --as-recorded --on sim repeats the run with them")
 
 
 def _finished(path: Path, system: System) -> dict[tuple[int, int], int]:
